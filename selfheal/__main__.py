@@ -1,0 +1,5 @@
+"""``python -m selfheal``."""
+
+from selfheal.cli import main
+
+main()
