@@ -15,7 +15,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from selfheal.incidents.errors import OverBudget, RecordInvalid
-from selfheal.incidents.states import Stage, State
+from selfheal.incidents.states import SERVED_BY, Stage, State
 
 RECORD_VERSION = 1
 
@@ -283,6 +283,26 @@ class Record(_Part):
             and change.patch is not None
             and not change.signature
         )
+
+
+    @property
+    def revert_due(self) -> bool:
+        """Whether the verification saw a regression whose revert is not proposed yet."""
+        return (
+            self.state is State.VERIFICATION_IN_PROGRESS
+            and self.verification is not None
+            and self.verification.outcome is Outcome.REGRESSED
+            and (self.pull_request is None or self.pull_request.role == "fix")
+        )
+
+    @property
+    def served_by(self) -> Stage | None:
+        """The stage that goes on from here, or None when only a person can."""
+        if self.change_waits_for_gate:
+            return Stage.GATE
+        if self.revert_due:
+            return Stage.PR
+        return SERVED_BY.get(self.state)
 
 
 def compact(value: Any) -> str:

@@ -114,12 +114,16 @@ def _check_content(record: Record, to: State, proof: Proof) -> None:
         case PullRequestOpen(pull_request=request):
             if request.state != "open":
                 problem = f"pull request #{request.number} is {request.state}"
+            elif (request.role == "revert") is not record.revert_due:
+                problem = f"a {request.role} is not what is due from {record.state}"
         case PullRequestMerged(pull_request=request):
             if request.state != "merged" or not request.merge_sha:
                 problem = f"pull request #{request.number} is {request.state}"
         case RecoveryMeasured(verification=verification):
             if verification.outcome is not Outcome.SUCCESSFUL:
                 problem = f"the verification is {verification.outcome or 'unfinished'}"
+            elif record.pull_request is not None and record.pull_request.role == "revert":
+                problem = "a revert undoes the fix, it does not mend the fault; it ends with a person"
         case FixIneffective(verification=verification):
             if verification.outcome is not Outcome.INEFFECTIVE:
                 problem = f"the verification is {verification.outcome or 'unfinished'}"

@@ -64,8 +64,8 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     _S.INCIDENT_RELEASED: frozenset({_S.INCIDENT_DETECTED}),
 }
 
-#: Which stage serves a state next. FIX_IN_PROGRESS is split by whether a change waits for the gate: see `next_stage`.
-_SERVED_BY: dict[State, Stage] = {
+#: Which stage serves a state next. Two states are split by more than their name: see `Record.served_by`.
+SERVED_BY: dict[State, Stage] = {
     _S.INCIDENT_DETECTED: Stage.ANALYZE,
     _S.ANALYSIS_IN_PROGRESS: Stage.ANALYZE,
     _S.ANALYSIS_COMPLETE: Stage.FIX,
@@ -76,9 +76,3 @@ _SERVED_BY: dict[State, Stage] = {
     _S.VERIFICATION_IN_PROGRESS: Stage.DEPLOY,
 }
 
-
-def next_stage(state: State, *, change_waits_for_gate: bool = False) -> Stage | None:
-    """The stage that serves ``state`` next, or None when only a person can go on."""
-    if state is State.FIX_IN_PROGRESS and change_waits_for_gate:
-        return Stage.GATE
-    return _SERVED_BY.get(state)
