@@ -1,0 +1,7 @@
+"""Imported by the fork server, which holds no credential: pay for the heavy imports once, before any stage starts."""
+
+from __future__ import annotations
+
+import selfheal.crew
+import selfheal.jsm.manager
+import selfheal.stages.runner  # noqa: F401
