@@ -48,12 +48,12 @@ class StagePool:
             os.environ.clear()
             os.environ.update(saved)
 
-    def run(self, stage: Stage, key: str) -> StageReport:
-        """One stage of one incident. A child that dies or hangs is a report, never an exception."""
+    def run(self, stage: Stage, key: str, extra: Mapping[str, str] | None = None) -> StageReport:
+        """One stage of one incident, with ``extra`` variables. A child that dies or hangs is a report, no exception."""
         from selfheal.stages.worker import work
 
         ours, theirs = self._context.Pipe(duplex=False)
-        environ = environment_for(HOLDS[stage], self._environ)
+        environ = environment_for(HOLDS[stage], self._environ) | dict(extra or {})
         child = self._context.Process(target=work, args=(theirs, stage.value, key, environ), daemon=True)
         started = self._clock.monotonic()
         child.start()

@@ -1,0 +1,31 @@
+"""gate: no model, no GitHub access. Derives the change again, proves it, signs it, or hands over with what failed."""
+
+from __future__ import annotations
+
+from selfheal import progress
+from selfheal.errors import Refused
+from selfheal.incidents.states import State
+from selfheal.repair.gate import GateVerifier
+from selfheal.stages.modes import mode_for
+from selfheal.stages.work import Work
+
+
+def serve(work: Work) -> None:
+    """FIX_IN_PROGRESS with a stored patch becomes FIX_GENERATED."""
+    change = work.record.change
+    if change is None or change.patch is None:
+        raise Refused(f"{work.key} has no stored patch for the gate.", code="no-patch")
+    patch = work.manager.get_patch(work.key, change.patch)
+    work.verifies(State.FIX_GENERATED, GateVerifier(work.tree, patch, work.settings))
+    record = work.step(State.FIX_GENERATED)
+    signed = record.change
+    progress.emit("gate", rules=[verdict.rule for verdict in signed.policy] if signed else [])
+    work.summary = "The gate derived the change again and signed it."
+    if mode_for(work.settings, record) == "observe":
+        work.hand_over("observe-mode", "The mode is observe: the proposed change is for a person to make.", _as_text(work, patch))
+
+
+def _as_text(work: Work, patch: bytes) -> str:
+    from selfheal.repair.envelope import unpack
+
+    return "\n".join(file.diff for file in unpack(patch).files)

@@ -1,0 +1,164 @@
+"""Runs one stage of one incident: people first, then the claim, then the work, then what became of it.
+
+The order is the same for every stage, so it stands here once. What differs is in `analyze`, `fix`, `gate`, `pr` and
+`deploy`: each has ``serve(work) -> None``, which moves the record on or raises.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from selfheal import config, progress
+from selfheal.clock import Clock, SystemClock
+from selfheal.config import Settings
+from selfheal.errors import Conflict, CredentialProblem, NeedsPerson, Outage, Refused, SelfhealError
+from selfheal.incidents.errors import IncidentError
+from selfheal.incidents.states import ENDED, Stage, State
+from selfheal.jsm.manager import Incident, JSMStateManager
+from selfheal.redaction import register
+from selfheal.stages.report import Outcome, StageReport
+from selfheal.stages.work import Waiting, Work
+
+
+def settings_of(environ: Mapping[str, str]) -> Settings:
+    """Settings for a stage: the checked-out repository's file (at its committed state) below the environment."""
+    directory = environ.get("SELFHEAL_REPOSITORY_DIR", "")
+    text = ""
+    if directory:
+        from selfheal.repository.worktree import WorkTree
+
+        stored = WorkTree(Path(directory)).show("HEAD", config.CONFIG_FILE)
+        text = stored.decode("utf-8", errors="replace") if stored is not None else ""
+    return config.load(file_text=text, environ=environ)
+
+
+def keep_secrets(settings: Settings) -> None:
+    """Tells redaction our own credentials, so that they never leave in any form."""
+    endpoints = settings.endpoints
+    held = (endpoints.jira_token, endpoints.github_token, endpoints.model_key, endpoints.signing_key)
+    register(*(secret.get_secret_value() for secret in held if secret.get_secret_value()))
+
+
+def run_stage(stage: Stage, key: str, settings: Settings, *, clock: Clock | None = None, run_id: str = "") -> StageReport:
+    """Serves ``key`` as ``stage``. Whatever happens is a report; only a defect of this function itself raises."""
+    clock = clock or SystemClock()
+    keep_secrets(settings)
+    started = clock.monotonic()
+    manager: JSMStateManager | None = None
+    work: Work | None = None
+    try:
+        manager = JSMStateManager.connect(settings, clock=clock, run_id=run_id or os.environ.get("SELFHEAL_RUN_ID", ""))
+        work = Work(stage=stage, key=key, settings=settings, clock=clock, manager=manager)
+        report = _served(work)
+    except (SelfhealError, IncidentError) as error:
+        report = _failed(stage, key, manager, work, error)
+    report.seconds = round(clock.monotonic() - started, 3)
+    if manager is not None:
+        report.requests["jira"], report.writes["jira"] = manager.requests, manager.writes
+        report.would_write.extend(manager.described())
+    if work is not None:
+        work.count(report)
+    return report
+
+
+def _served(work: Work) -> StageReport:
+    incident = work.manager.heed(work.key)
+    if incident.record is None:
+        incident = work.manager.adopt(work.key)
+    record = incident.record
+    assert record is not None  # noqa: S101 - adopt returns an incident with a record or raises
+    if record.state in ENDED:
+        return _report(work, incident, "Nothing to do: the incident has ended.")
+    if record.served_by is not work.stage:
+        return _report(work, incident, f"The incident is served by {record.served_by} now, not by {work.stage}.")
+    if record.not_before is not None and record.not_before > work.clock.now():
+        return StageReport(
+            work.stage, work.key, Outcome.POSTPONED, record.state, f"An outage put it off until {record.not_before:%H:%M:%S} UTC."
+        )
+    if work.manager.overdue(incident):
+        incident = work.hand_over("overdue", f"The incident stayed in {record.state} past its deadline.")
+        return _report(work, incident, "Overdue.")
+    work.incident = incident
+    with work.claimed():
+        body(work.stage)(work)
+    return _report(work, work.manager.load(work.key), work.summary)
+
+
+def body(stage: Stage) -> Callable[[Work], None]:
+    """The work of a stage. Imported late: most stages need CrewAI, the gate does not."""
+    match stage:
+        case Stage.ANALYZE:
+            from selfheal.stages import analyze as module
+        case Stage.FIX:
+            from selfheal.stages import fix as module  # type: ignore[no-redef]
+        case Stage.GATE:
+            from selfheal.stages import gate as module  # type: ignore[no-redef]
+        case Stage.PR:
+            from selfheal.stages import pr as module  # type: ignore[no-redef]
+        case Stage.DEPLOY:
+            from selfheal.stages import deploy as module  # type: ignore[no-redef]
+        case _:
+            raise Refused(f"{stage} is not a stage of a single incident.")
+    return module.serve
+
+
+def _report(work: Work, incident: Incident, summary: str) -> StageReport:
+    """Success is what the record says, read again; never what an agent answered."""
+    record = incident.record
+    state = record.state if record else State.INCIDENT_DETECTED
+    following = record.served_by if record else None
+    if state is State.INCIDENT_REQUIRES_HUMAN:
+        outcome, code = Outcome.PERSON, 4
+    elif state is State.INCIDENT_FAILED:
+        outcome, code = Outcome.FAILED, 1
+    elif state in ENDED:
+        outcome, code = Outcome.ENDED, 0
+    elif following is work.stage:
+        outcome, code = Outcome.WAITING, 0
+    else:
+        outcome, code = Outcome.PROGRESS, 0
+    return StageReport(
+        work.stage,
+        work.key,
+        outcome,
+        state,
+        summary or (record.history[-1].note if record and record.history else ""),
+        exit_code=code,
+        next_stage=following or "",
+        facts=work.facts(incident),
+    )
+
+
+def _failed(
+    stage: Stage, key: str, manager: JSMStateManager | None, work: Work | None, error: SelfhealError | IncidentError
+) -> StageReport:
+    """What an error means for the incident. Outages and configuration use no attempt; defects are counted."""
+    progress.emit("error", stage=stage, message=error.message, hint=error.hint, code=error.code)
+    report = StageReport(stage, key, Outcome.FAILED, summary=error.message, hint=error.hint, exit_code=getattr(error, "exit_code", 1))
+    try:
+        match error:
+            case Waiting():
+                report.outcome, report.exit_code = Outcome.WAITING, 0
+            case Outage() if manager is not None:
+                report.outcome = Outcome.POSTPONED
+                manager.postpone(key, error.retry_after or 60.0, error.message)
+            case Conflict():
+                report.outcome, report.exit_code = Outcome.BUSY, 0
+            case CredentialProblem():
+                pass
+            case NeedsPerson() | Refused() | IncidentError() if work is not None and work.incident is not None:
+                work.hand_over(error.code, error.message, error.hint)
+                report.outcome, report.exit_code = Outcome.PERSON, 4
+            case SelfhealError() if manager is not None and work is not None and work.incident is not None:
+                if report.exit_code == 1:
+                    manager.note_failure(key, stage, error)
+        if manager is not None and work is not None and work.incident is not None:
+            record = manager.load(key).record
+            report.state = record.state if record else ""
+            report.facts = work.facts(manager.load(key)) if record else {}
+    except (SelfhealError, IncidentError) as second:
+        # The incident could not even be told; the first error stays the report's, the second is said with it.
+        report.hint = f"{report.hint} The incident could not be told either: {second.message}".strip()
+    return report
