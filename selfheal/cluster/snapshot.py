@@ -1,0 +1,253 @@
+"""The snapshot: everything known of a cluster at one time, indexed. Never changed after it is made.
+
+Kinds that were not read are unknown, not absent: ask :meth:`Snapshot.known` before concluding from absence.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from functools import cached_property
+from typing import Any
+
+from selfheal.cluster.kinds import BY_KIND
+from selfheal.incidents.record import ObjectRef
+
+Object = dict[str, Any]
+#: (namespace, pod, container, previous) -> text, or None when it was not read.
+LogReader = Callable[[str, str, str, bool], str | None]
+
+_REVISION = "deployment.kubernetes.io/revision"
+_NOTHING: tuple[Object, ...] = ()
+
+
+def metadata(obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The object's metadata, {} when it has none."""
+    found = obj.get("metadata")
+    return found if isinstance(found, dict) else {}
+
+
+def ref_of(obj: Mapping[str, Any]) -> ObjectRef:
+    """The name of an object."""
+    meta = metadata(obj)
+    return ObjectRef(
+        kind=str(obj.get("kind", "")),
+        namespace=str(meta.get("namespace") or ""),
+        name=str(meta.get("name", "")),
+    )
+
+
+def owner_of(obj: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The controlling owner reference, {} when nothing owns the object."""
+    owners = metadata(obj).get("ownerReferences")
+    owners = [owner for owner in owners if isinstance(owner, dict)] if isinstance(owners, list) else []
+    return next((owner for owner in owners if owner.get("controller")), owners[0] if owners else {})
+
+
+def revision(replica_set: Mapping[str, Any]) -> int:
+    """The Deployment revision a ReplicaSet stands for, 0 when it does not say."""
+    annotations = metadata(replica_set).get("annotations")
+    text = str(annotations.get(_REVISION, "")) if isinstance(annotations, dict) else ""
+    return int(text) if text.isdecimal() else 0
+
+
+class Snapshot:
+    """Objects, events and logs of a cluster at ``taken_at``.
+
+    ``coverage`` says for each kind that was read in which namespaces (None: everywhere). ``incomplete`` names in
+    plain words what could not be read.
+    """
+
+    def __init__(
+        self,
+        objects: Iterable[Object],
+        *,
+        coverage: Mapping[str, frozenset[str] | None],
+        taken_at: datetime,
+        cluster: str = "",
+        incomplete: Sequence[str] = (),
+        logs: LogReader | None = None,
+        sync: str = "",
+    ) -> None:
+        self.cluster = cluster
+        self.taken_at = taken_at
+        self.incomplete = tuple(incomplete)
+        self._coverage = dict(coverage)
+        self._logs = logs
+        self._sync = sync
+        self._by_kind: dict[str, list[Object]] = {kind: [] for kind in coverage}
+        self._by_name: dict[tuple[str, str, str], Object] = {}
+        self._by_namespace: dict[tuple[str, str], list[Object]] = {}
+        for obj in objects:
+            meta = metadata(obj)
+            kind, namespace, name = (
+                str(obj.get("kind", "")),
+                str(meta.get("namespace") or ""),
+                str(meta.get("name", "")),
+            )
+            key = (kind, namespace, name)
+            if not kind or key in self._by_name:
+                continue
+            self._by_name[key] = obj
+            self._by_kind.setdefault(kind, []).append(obj)
+            self._by_namespace.setdefault((kind, namespace), []).append(obj)
+
+    # What was read
+
+    def kinds(self) -> frozenset[str]:
+        """The kinds that were read somewhere; an empty list counts as read."""
+        return frozenset(self._coverage)
+
+    def known(self, kind: str, namespace: str = "") -> bool:
+        """Whether absence of an object of ``kind`` in ``namespace`` means that it does not exist."""
+        if kind not in self._coverage:
+            return False
+        where = self._coverage[kind]
+        entry = BY_KIND.get(kind)
+        return (
+            where is None
+            or (entry is not None and not entry.namespaced)
+            or not namespace
+            or namespace in where
+        )
+
+    def namespaces(self) -> tuple[str, ...]:
+        """Namespaces that hold something, sorted."""
+        return tuple(sorted({namespace for _kind, namespace in self._by_namespace if namespace}))
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 over kind, uid and resourceVersion of everything, independent of order."""
+        lines = sorted(
+            f"{kind}/{namespace}/{name}/{metadata(obj).get('uid', '')}/{metadata(obj).get('resourceVersion', '')}"
+            for (kind, namespace, name), obj in self._by_name.items()
+        )
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    # Objects
+
+    def list(self, kind: str, namespace: str | None = None) -> Sequence[Object]:
+        """Objects of ``kind``, in one namespace or in all."""
+        if namespace is None:
+            return self._by_kind.get(kind, _NOTHING)
+        return self._by_namespace.get((kind, namespace), _NOTHING)
+
+    def get(self, kind: str, namespace: str, name: str) -> Object | None:
+        """One object by name."""
+        return self._by_name.get((kind, namespace, name))
+
+    def find(self, ref: ObjectRef) -> Object | None:
+        """One object by reference."""
+        return self._by_name.get((ref.kind, ref.namespace, ref.name))
+
+    @cached_property
+    def _uids(self) -> dict[str, Object]:
+        return {
+            str(metadata(obj).get("uid", "")): obj
+            for obj in self._by_name.values()
+            if metadata(obj).get("uid")
+        }
+
+    def by_uid(self, uid: str) -> Object | None:
+        """One object by uid."""
+        return self._uids.get(uid)
+
+    # Ownership
+
+    @cached_property
+    def _owned(self) -> dict[tuple[str, str, str, str], list[Object]]:
+        """Pods, ReplicaSets and Jobs by (own kind, namespace, owner kind, owner name)."""
+        found: dict[tuple[str, str, str, str], list[Object]] = {}
+        for kind in ("Pod", "ReplicaSet", "Job", "ControllerRevision"):
+            for obj in self._by_kind.get(kind, _NOTHING):
+                owner = owner_of(obj)
+                if owner:
+                    namespace = str(metadata(obj).get("namespace") or "")
+                    key = (kind, namespace, str(owner.get("kind", "")), str(owner.get("name", "")))
+                    found.setdefault(key, []).append(obj)
+        return found
+
+    def owned(self, owner: Object, kind: str) -> Sequence[Object]:
+        """Objects of ``kind`` that ``owner`` controls, by name and, where both are known, by uid."""
+        ref = ref_of(owner)
+        uid = metadata(owner).get("uid")
+        children = self._owned.get((kind, ref.namespace, ref.kind, ref.name), _NOTHING)
+        return [child for child in children if not uid or owner_of(child).get("uid") in (None, "", uid)]
+
+    def replica_sets(self, deployment: Object) -> Sequence[Object]:
+        """The Deployment's ReplicaSets, newest revision first."""
+        return sorted(
+            self.owned(deployment, "ReplicaSet"),
+            key=lambda found: (
+                revision(found),
+                str(metadata(found).get("creationTimestamp", "")),
+                ref_of(found).name,
+            ),
+            reverse=True,
+        )
+
+    def pods_of(self, workload: Object) -> Sequence[Object]:
+        """Pods that belong to a workload of any kind, through ReplicaSets and Jobs."""
+        kind = workload.get("kind")
+        if kind == "Pod":
+            return [workload]
+        if kind == "Deployment":
+            return [pod for found in self.replica_sets(workload) for pod in self.owned(found, "Pod")]
+        if kind == "CronJob":
+            return [pod for job in self.owned(workload, "Job") for pod in self.owned(job, "Pod")]
+        return self.owned(workload, "Pod")
+
+    def workload_of(self, obj: Object) -> Object:
+        """The topmost owner that is in the snapshot; the object itself when nothing owns it."""
+        for _ in range(4):
+            owner = owner_of(obj)
+            namespace = str(metadata(obj).get("namespace") or "")
+            above = (
+                self.get(str(owner.get("kind", "")), namespace, str(owner.get("name", ""))) if owner else None
+            )
+            if above is None:
+                return obj
+            obj = above
+        return obj
+
+    # Events and logs
+
+    @cached_property
+    def _events(self) -> tuple[dict[str, list[Object]], dict[tuple[str, str, str], list[Object]]]:
+        by_uid: dict[str, list[Object]] = {}
+        by_ref: dict[tuple[str, str, str], list[Object]] = {}
+        for event in self._by_kind.get("Event", _NOTHING):
+            about = event.get("involvedObject") or event.get("regarding")
+            if not isinstance(about, dict):
+                continue
+            if about.get("uid"):
+                by_uid.setdefault(str(about["uid"]), []).append(event)
+            key = (str(about.get("kind", "")), str(about.get("namespace") or ""), str(about.get("name", "")))
+            by_ref.setdefault(key, []).append(event)
+        return by_uid, by_ref
+
+    def events(self, ref: ObjectRef | None = None, uid: str = "") -> Sequence[Object]:
+        """Events about an object. With ``uid`` only those about that very object, not an earlier one of its name.
+
+        Without arguments: all events.
+        """
+        by_uid, by_ref = self._events
+        if uid:
+            return by_uid.get(uid, _NOTHING)
+        if ref is not None:
+            return by_ref.get((ref.kind, ref.namespace, ref.name), _NOTHING)
+        return self._by_kind.get("Event", _NOTHING)
+
+    def events_of(self, obj: Object) -> Sequence[Object]:
+        """Events about this very object."""
+        uid = str(metadata(obj).get("uid") or "")
+        return self.events(uid=uid) if uid else self.events(ref_of(obj))
+
+    def logs(self, namespace: str, pod: str, container: str, *, previous: bool = False) -> str | None:
+        """What a container wrote, or its previous run did; None when that was not read."""
+        return self._logs(namespace, pod, container, previous) if self._logs is not None else None
+
+    def sync(self) -> str:
+        """What the last apply printed; "" when that is not known."""
+        return self._sync
