@@ -9,12 +9,13 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from functools import cached_property
-from typing import Any
+from typing import Any, TypeVar
 
 from selfheal.cluster.kinds import BY_KIND
 from selfheal.incidents.record import ObjectRef
 
 Object = dict[str, Any]
+T = TypeVar("T")
 #: (namespace, pod, container, previous) -> text, or None when it was not read.
 LogReader = Callable[[str, str, str, bool], str | None]
 
@@ -76,6 +77,7 @@ class Snapshot:
         self._coverage = dict(coverage)
         self._logs = logs
         self._sync = sync
+        self._memo: dict[str, Any] = {}
         self._by_kind: dict[str, list[Object]] = {kind: [] for kind in coverage}
         self._by_name: dict[tuple[str, str, str], Object] = {}
         self._by_namespace: dict[tuple[str, str], list[Object]] = {}
@@ -92,6 +94,13 @@ class Snapshot:
             self._by_name[key] = obj
             self._by_kind.setdefault(kind, []).append(obj)
             self._by_namespace.setdefault((kind, namespace), []).append(obj)
+
+    def memo(self, key: str, compute: Callable[[], T]) -> T:
+        """What ``compute`` derives from this snapshot, computed once per ``key``."""
+        if key not in self._memo:
+            self._memo[key] = compute()
+        found: T = self._memo[key]
+        return found
 
     # What was read
 

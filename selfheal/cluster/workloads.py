@@ -1,0 +1,237 @@
+"""Workloads as people deploy them, with their pods, containers and earlier templates."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from selfheal.cluster import pointer
+from selfheal.cluster.kinds import WORKLOADS
+from selfheal.cluster.snapshot import Object, Snapshot, metadata, owner_of, ref_of
+from selfheal.incidents.record import ObjectRef
+
+_SPEC_POINTERS = {"Pod": "/spec", "CronJob": "/spec/jobTemplate/spec/template/spec"}
+_HASH = "pod-template-hash"
+
+
+def mapping(value: Any) -> dict[str, Any]:
+    """``value`` when it is a mapping, {} for anything odd."""
+    return value if isinstance(value, dict) else {}
+
+
+def mappings(value: Any) -> list[dict[str, Any]]:
+    """The mappings in a list, [] for anything odd."""
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def number(value: Any, default: int = 0) -> int:
+    """A whole number of a spec or status, ``default`` for anything odd."""
+    return value if isinstance(value, int) and not isinstance(value, bool) else default
+
+
+def spec_pointer(kind: str) -> str:
+    """Where a workload of ``kind`` keeps its pod spec."""
+    return _SPEC_POINTERS.get(kind, "/spec/template/spec")
+
+
+def pod_spec(workload: Object) -> dict[str, Any]:
+    """The pod spec of a workload (or of a pod), {} when it has none."""
+    return mapping(pointer.resolve(workload, spec_pointer(str(workload.get("kind", ""))), {}))
+
+
+def pod_labels(workload: Object) -> dict[str, Any]:
+    """The labels pods of a workload carry."""
+    where = spec_pointer(str(workload.get("kind", ""))).removesuffix("/spec") + "/metadata/labels"
+    return mapping(pointer.resolve(workload, where, {}))
+
+
+@dataclass(frozen=True)
+class Container:
+    """A container of a pod spec. ``pointer`` is relative to the pod spec; ``index`` its position in the list."""
+
+    name: str
+    spec: dict[str, Any]
+    pointer: str
+    index: int
+    init: bool
+
+
+def containers(spec: dict[str, Any]) -> tuple[Container, ...]:
+    """Init containers first, then the others."""
+    found = []
+    for section in ("initContainers", "containers"):
+        items = spec.get(section)
+        for index, item in enumerate(items if isinstance(items, list) else ()):
+            if isinstance(item, dict):
+                name = str(item.get("name", ""))
+                where = pointer.join(section, f"name={name}")
+                found.append(Container(name, item, where, index, section == "initContainers"))
+    return tuple(found)
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A workload that nothing else in the snapshot owns, with the pods that count now.
+
+    ``pods`` leaves out pods that are going away, that finished, and those of an older template.
+    """
+
+    object: Object
+    ref: ObjectRef
+    spec: dict[str, Any]
+    containers: tuple[Container, ...]
+    pods: tuple[Object, ...]
+
+    @property
+    def namespace(self) -> str:
+        return self.ref.namespace
+
+    @property
+    def spec_pointer(self) -> str:
+        return spec_pointer(self.ref.kind)
+
+    def at(self, relative: str) -> str:
+        """A pointer into the workload from one into its pod spec."""
+        return self.spec_pointer + relative
+
+    def container(self, name: str) -> Container | None:
+        return next((found for found in self.containers if found.name == name), None)
+
+
+def workloads(snapshot: Snapshot) -> tuple[Workload, ...]:
+    """All workloads at the top of their chain of owners, ordered by kind and name."""
+    return snapshot.memo("workloads", lambda: tuple(_workloads(snapshot)))
+
+
+def by_ref(snapshot: Snapshot) -> dict[ObjectRef, Workload]:
+    """The same by reference."""
+    return snapshot.memo("workloads-by-ref", lambda: {found.ref: found for found in workloads(snapshot)})
+
+
+def _workloads(snapshot: Snapshot) -> Iterator[Workload]:
+    for kind in WORKLOADS:
+        for obj in sorted(
+            snapshot.list(kind), key=lambda found: (ref_of(found).namespace, ref_of(found).name)
+        ):
+            owner = owner_of(obj)
+            namespace = str(metadata(obj).get("namespace") or "")
+            if (
+                owner
+                and snapshot.get(str(owner.get("kind", "")), namespace, str(owner.get("name", "")))
+                is not None
+            ):
+                continue
+            spec = pod_spec(obj)
+            yield Workload(obj, ref_of(obj), spec, containers(spec), tuple(current_pods(snapshot, obj)))
+
+
+def current_pods(snapshot: Snapshot, workload: Object) -> list[Object]:
+    """Pods of the newest template that are not going away and have not ended well."""
+    kind = workload.get("kind")
+    if kind == "Deployment":
+        sets = snapshot.replica_sets(workload)
+        newest = list(snapshot.owned(sets[0], "Pod")) if sets else []
+        pods: Sequence[Object] = newest or snapshot.pods_of(workload)
+    elif kind == "CronJob":
+        job = newest_job(snapshot, workload)
+        pods = snapshot.owned(job, "Pod") if job is not None and not job_complete(job) else ()
+    elif kind == "Job":
+        pods = () if job_complete(workload) else snapshot.pods_of(workload)
+    elif kind == "StatefulSet":
+        pods = snapshot.pods_of(workload)
+        update = mapping(workload.get("status")).get("updateRevision")
+        pods = [
+            pod
+            for pod in pods
+            if not update
+            or mapping(metadata(pod).get("labels")).get("controller-revision-hash") in (None, update)
+        ] or pods
+    else:
+        pods = snapshot.pods_of(workload)
+    keep_failed = kind in ("Job", "CronJob", "Pod")
+    return [
+        pod
+        for pod in pods
+        if not metadata(pod).get("deletionTimestamp")
+        and mapping(pod.get("status")).get("phase")
+        not in ({"Succeeded"} if keep_failed else {"Succeeded", "Failed"})
+    ]
+
+
+def newest_job(snapshot: Snapshot, cron_job: Object) -> Object | None:
+    """The CronJob's most recent Job."""
+    jobs = snapshot.owned(cron_job, "Job")
+    return max(jobs, key=lambda job: str(metadata(job).get("creationTimestamp", "")), default=None)
+
+
+def condition(obj: Object, kind: str) -> dict[str, Any]:
+    """The condition of that type in an object's status, {} when it has none."""
+    found = mappings(mapping(obj.get("status")).get("conditions"))
+    return next((item for item in found if item.get("type") == kind), {})
+
+
+def job_complete(job: Object) -> bool:
+    """Whether a Job ended well."""
+    return condition(job, "Complete").get("status") == "True"
+
+
+def ready(pod: Object) -> bool:
+    """Whether a pod's Ready condition is true."""
+    return condition(pod, "Ready").get("status") == "True"
+
+
+def statuses(pod: Object) -> dict[str, dict[str, Any]]:
+    """Container statuses by container name, init containers included."""
+    status = mapping(pod.get("status"))
+    found: dict[str, dict[str, Any]] = {}
+    for section in ("initContainerStatuses", "containerStatuses"):
+        for item in mappings(status.get(section)):
+            found[str(item.get("name", ""))] = item
+    return found
+
+
+def state(status: dict[str, Any], kind: str, section: str = "state") -> dict[str, Any]:
+    """``running``, ``waiting`` or ``terminated`` of a container status, {} when it is in another state."""
+    return mapping(mapping(status.get(section)).get(kind))
+
+
+@dataclass(frozen=True)
+class Earlier:
+    """An older pod spec of a workload. ``proven``: pods of it are ready still; ``origin`` names where it stands."""
+
+    spec: dict[str, Any]
+    origin: str
+    proven: bool
+
+
+def earlier(snapshot: Snapshot, workload: Object) -> tuple[Earlier, ...]:
+    """Older templates: those whose pods still serve first, then the newest."""
+    found: list[Earlier] = []
+    if workload.get("kind") == "Deployment":
+        for replica_set in snapshot.replica_sets(workload)[1:]:
+            proven = number(mapping(replica_set.get("status")).get("readyReplicas")) > 0
+            found.append(Earlier(pod_spec(replica_set), str(ref_of(replica_set)), proven))
+    elif workload.get("kind") in ("StatefulSet", "DaemonSet"):
+        update = mapping(workload.get("status")).get("updateRevision")
+        revisions = [
+            item
+            for item in snapshot.owned(workload, "ControllerRevision")
+            if metadata(item).get("name") != update
+        ]
+        newest_last = sorted(revisions, key=lambda item: number(item.get("revision")), reverse=True)
+        # A DaemonSet does not name its newest revision; the one with the highest number is it.
+        for item in newest_last if update else newest_last[1:]:
+            spec = mapping(pointer.resolve(item, "/data/spec/template/spec", {}))
+            found.append(Earlier(spec, str(ref_of(item)), False))
+    return tuple(sorted(found, key=lambda item: not item.proven))
+
+
+def last_good(snapshot: Snapshot, workload: Workload, relative: str) -> tuple[Any, str] | None:
+    """The newest differing value an older template has at ``relative`` (into the pod spec), and where it stands."""
+    now = pointer.resolve(workload.spec, relative)
+    for older in earlier(snapshot, workload.object):
+        value = pointer.resolve(older.spec, relative)
+        if value is not None and value != now:
+            return value, older.origin
+    return None

@@ -1,0 +1,232 @@
+"""A pod asks for a key that its ConfigMap or Secret does not have.
+
+# What it is
+The object exists, the key in it does not: it was renamed on one side, or misspelled.
+
+# How it is recognised
+Keys that variables and volume items ask for are compared with the keys that exist. A waiting container says
+"couldn't find key", a volume "references non-existent config key". References marked optional do not count.
+
+# How it is told from its neighbours
+When the whole object is missing it is `config-ref-missing`. A program that complains itself about a variable is
+`env-var-invalid`. Which side is blamed follows from what worked before: a template that ran with the same key, or
+other workloads that use it, say that the object lost the key; otherwise the reference is wrong.
+
+# What is changed
+The key in the reference (to the key it had before, or the existing one that is plainly meant), or, where the object
+lost its key, the key in the ConfigMap: its value moves from the key that is plainly meant. Secrets are never written.
+
+# How safe that is
+Only existing keys and values are used. When a renamed key has other users it is kept beside the new one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from selfheal.cluster import pointer
+from selfheal.cluster.snapshot import Object, Snapshot, ref_of
+from selfheal.cluster.workloads import Workload, earlier, ready, workloads
+from selfheal.faults.evidence import complaints, on_object
+from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, NearName, Remedy
+from selfheal.faults.nearness import nearest
+from selfheal.faults.references import Reference, keys_of, references
+from selfheal.incidents.record import Evidence, Explained, ObjectRef, Target
+
+
+class ConfigKeyMissing(Fault):
+    """See the page above."""
+
+    id = "config-key-missing"
+    blames = (
+        "Deployment",
+        "StatefulSet",
+        "DaemonSet",
+        "Job",
+        "CronJob",
+        "ReplicaSet",
+        "Pod",
+        "ConfigMap",
+        "Secret",
+    )
+    writes = (
+        *(
+            f"{spec}{reference}"
+            for spec in ("/spec/template/spec", "/spec/jobTemplate/spec/template/spec", "/spec")
+            for reference in (
+                *(
+                    f"/{section}/*/env/*/valueFrom/{word}/key"
+                    for section in ("containers", "initContainers")
+                    for word in ("configMapKeyRef", "secretKeyRef")
+                ),
+                "/volumes/*/configMap/items/*/key",
+                "/volumes/*/secret/items/*/key",
+                "/volumes/*/projected/sources/*/configMap/items/*/key",
+                "/volumes/*/projected/sources/*/secret/items/*/key",
+            )
+        ),
+        "/data/*",
+    )
+
+    def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
+        for workload in workloads(snapshot):
+            missing: dict[tuple[str, str, str], list[Reference]] = {}
+            for reference in references(workload.spec):
+                holder = snapshot.get(reference.kind, workload.namespace, reference.name)
+                keys = keys_of(holder) if holder is not None else None
+                if reference.key and keys is not None and reference.key not in keys:
+                    missing.setdefault((reference.kind, reference.name, reference.key), []).append(reference)
+            for (kind, name, key), found in sorted(missing.items()):
+                holder = snapshot.get(kind, workload.namespace, name)
+                if holder is not None:
+                    yield _finding(snapshot, workload, holder, key, found)
+
+    def remedy(self, finding: Finding) -> Remedy:
+        facts = finding.facts
+        key, near, candidates = facts["key"], facts["near"], tuple(facts["keys"])
+        if finding.object.kind == "Secret":
+            return Remedy(
+                f"Give the Secret {finding.object.name} its key {key} again",
+                (),
+                finding.summary,
+                escalate=f"The Secret {finding.object.name} lost its key {key}; secrets are mended by people.",
+            )
+        if finding.object.kind == "ConfigMap":
+            return _mend_config_map(finding, key, near)
+        title = f"Ask for a key that exists in {finding.object.name}"
+        if not facts["last_good"] and not near:
+            return Remedy(
+                title, (), finding.summary, escalate=f"No key of {facts['holder']} is plainly meant by {key}."
+            )
+        query = LastGood(NearName("key", key, candidates))
+        edits = tuple(FieldEdit(finding.object, field, query) for field in facts["fields"])
+        return Remedy(title, edits, f"{facts['holder']} has no key {key}.")
+
+
+def _mend_config_map(finding: Finding, key: str, near: str) -> Remedy:
+    facts = finding.facts
+    field = pointer.join("data", key)
+    title = f"Give {finding.object.name} the key {key} again"
+    if not near:
+        return Remedy(title, (FieldEdit(finding.object, field, LastGood()),), finding.summary)
+    value = Exact(facts["near_value"], f"{finding.object} {pointer.join('data', near)}")
+    edits = [FieldEdit(finding.object, field, value)]
+    if not facts["near_used"]:
+        edits.append(FieldEdit(finding.object, pointer.join("data", near), value, "remove"))
+    return Remedy(title, tuple(edits), f"{near} stands where {key} is asked for.")
+
+
+def _finding(
+    snapshot: Snapshot, workload: Workload, holder: Object, key: str, found: list[Reference]
+) -> Finding:
+    holder_ref = ref_of(holder)
+    keys = tuple(sorted(keys_of(holder) or ()))
+    told = _told(snapshot, workload, holder_ref, key)
+    near = nearest(key, keys)
+    users = set(_users(snapshot, holder_ref, near)) if near else set()
+    others = set(_users(snapshot, holder_ref, key)) - {workload.ref}
+    worked = _worked_before(snapshot, workload, holder_ref, key)
+    holder_blamed = bool(worked or others) and not users
+    blamed = holder_ref if holder_blamed else workload.ref
+    fields = list(dict.fromkeys(workload.at(reference.key_pointer) for reference in found))
+    evidence = [] if told is None else [told]
+    evidence.append(on_object(workload.ref, fields[0], key, f"Asked for by {found[0].through}"))
+    section = "/binaryData" if near and near not in (holder.get("data") or {}) else "/data"
+    near_value = pointer.resolve(holder, section + pointer.join(near)) if near else None
+    if near and holder_ref.kind == "ConfigMap":
+        where = section + pointer.join(near)
+        evidence.append(on_object(holder_ref, where, near_value, f"{holder_ref.name} has {near}, not {key}"))
+    if worked:
+        evidence.append(worked)
+    if told is not None:
+        confidence = 0.97
+    else:
+        confidence = 0.75 if any(not ready(pod) for pod in workload.pods) else 0.6
+    hint = f"; it has {near}" if near else ""
+    return Finding(
+        fault=ConfigKeyMissing.id,
+        variant=holder_ref.kind.lower(),
+        object=blamed,
+        container=found[0].container,
+        confidence=confidence,
+        summary=f"{workload.ref} asks for key {key} of {holder_ref}, which does not have it{hint}.",
+        evidence=tuple(evidence),
+        explains=(Explained(fault="unavailable", object=workload.ref),) if holder_blamed else (),
+        facts={
+            "holder": str(holder_ref),
+            "key": key,
+            "keys": list(keys[:40]),
+            "near": near or "",
+            "near_value": near_value
+            if isinstance(near_value, str) and holder_ref.kind == "ConfigMap"
+            else None,
+            "near_used": sorted(str(ref) for ref in users),
+            "fields": fields,
+            "workload": workload.ref.model_dump(),
+            "last_good": [] if holder_blamed else _last_good(snapshot, workload, holder, found),
+        },
+        mitigation=f"kubectl -n {workload.namespace} describe {holder_ref.kind.lower()} {holder_ref.name}",
+    )
+
+
+def _told(snapshot: Snapshot, workload: Workload, holder: ObjectRef, key: str) -> Evidence | None:
+    for _container, text, evidence in complaints(snapshot, workload):
+        if f"find key {key} in {holder.kind} {holder.namespace}/{holder.name}" in text:
+            return evidence
+        if f"non-existent config key: {key}" in text or f"non-existent secret key: {key}" in text:
+            return evidence
+    return None
+
+
+def _users(snapshot: Snapshot, holder: ObjectRef, key: str) -> Iterator[ObjectRef]:
+    """Workloads that ask for a key by name."""
+    table: dict[tuple[str, str, str, str], list[ObjectRef]] = snapshot.memo(
+        "key-users", lambda: _all_users(snapshot)
+    )
+    yield from table.get((holder.kind, holder.namespace, holder.name, key), ())
+
+
+def _all_users(snapshot: Snapshot) -> dict[tuple[str, str, str, str], list[ObjectRef]]:
+    table: dict[tuple[str, str, str, str], list[ObjectRef]] = {}
+    for workload in workloads(snapshot):
+        for reference in references(workload.spec):
+            if reference.key:
+                at = (reference.kind, workload.namespace, reference.name, reference.key)
+                table.setdefault(at, []).append(workload.ref)
+    return table
+
+
+def _worked_before(snapshot: Snapshot, workload: Workload, holder: ObjectRef, key: str) -> Evidence | None:
+    """Proof that pods ran while asking for this very key: an older template, or pods of this one that are ready."""
+    for older in earlier(snapshot, workload.object):
+        for reference in references(older.spec):
+            if older.proven and (reference.kind, reference.name, reference.key) == (
+                holder.kind,
+                holder.name,
+                key,
+            ):
+                name = older.origin.rpartition("/")[2]
+                origin = ObjectRef(kind="ReplicaSet", namespace=workload.namespace, name=name)
+                where = "/spec/template/spec" + reference.key_pointer
+                return on_object(origin, where, key, "The older ReplicaSet runs with this very key")
+    for pod in workload.pods:
+        if ready(pod):
+            return on_object(
+                pod, "/metadata/name", ref_of(pod).name, "This pod started while the key was there"
+            )
+    return None
+
+
+def _last_good(
+    snapshot: Snapshot, workload: Workload, holder: Object, found: list[Reference]
+) -> list[dict[str, Any]]:
+    """The keys older templates asked for at the same places, where the object still has them."""
+    good, keys = [], keys_of(holder) or frozenset()
+    for where in dict.fromkeys(reference.key_pointer for reference in found):
+        for older in earlier(snapshot, workload.object):
+            value = pointer.resolve(older.spec, where)
+            if isinstance(value, str) and value in keys:
+                good.append({"field": workload.at(where), "value": value, "origin": older.origin})
+                break
+    return good
