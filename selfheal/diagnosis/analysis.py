@@ -1,0 +1,124 @@
+"""From a diagnosis to the record's analysis section and back."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import Any
+
+from selfheal.cluster.snapshot import Snapshot
+from selfheal.diagnosis.engine import Diagnosis
+from selfheal.faults.interface import Finding
+from selfheal.incidents.record import BUDGETS, Analysis, Evidence, LastGood, ObjectRef, compact
+from selfheal.redaction import redactor
+
+EVIDENCE = 8
+EXPLAINS = 12
+INCOMPLETE = 10
+#: Room left for what others add to the section (decided_by, a longer summary).
+SPARE = 512
+#: Facts that differ between two looks at the same trouble.
+_PASSING = ("restarts", "last_good", "tried", "running")
+
+
+def fingerprint(finding: Finding) -> str:
+    """Equal for the same cause on the same object, whatever incident told of it. Facts only, never text."""
+    facts = {key: value for key, value in finding.facts.items() if key not in _PASSING}
+    told = {
+        "fault": finding.fault,
+        "variant": finding.variant,
+        "object": finding.object.model_dump(),
+        "container": finding.container,
+        "facts": facts,
+    }
+    return hashlib.sha256(compact(told).encode()).hexdigest()[:32]
+
+
+def to_analysis(diagnosis: Diagnosis, snapshot: Snapshot) -> Analysis:
+    """The section for the root cause. Evidence is numbered; what exceeds the budget is left out, last first."""
+    clean = redactor()
+    root = diagnosis.root
+    common: dict[str, Any] = {
+        "incomplete": [clean.text(text)[:200] for text in diagnosis.incomplete[:INCOMPLETE]],
+        "snapshot_digest": snapshot.digest,
+        "taken_at": snapshot.taken_at,
+    }
+    if root is None:
+        return Analysis(verdict=_verdict(diagnosis), summary=clean.text(_summary(diagnosis))[:1500], **common)
+    evidence = [
+        item.model_copy(
+            update={
+                "id": f"e{position}",
+                "value": clean.data(item.value),
+                "message": clean.text(item.message),
+            }
+        )
+        for position, item in enumerate(root.evidence[:EVIDENCE], start=1)
+    ]
+    explains = list(root.explains[:EXPLAINS])
+    facts: dict[str, Any] = clean.data(root.facts)
+    good = tuple(LastGood(**item) for item in facts.get("last_good", ()))
+    while True:
+        analysis = Analysis(
+            verdict="fault",
+            fault=root.fault,
+            variant=root.variant,
+            object=root.object,
+            container=root.container,
+            confidence=root.confidence,
+            summary=clean.text(root.summary)[:1000],
+            evidence=tuple(evidence),
+            explains=tuple(explains),
+            last_good=good,
+            facts=facts,
+            fingerprint=fingerprint(root),
+            mitigation=clean.text(root.mitigation)[:500],
+            **common,
+        )
+        size = len(compact(analysis.model_dump(mode="json", exclude_defaults=True)))
+        if size <= BUDGETS["analysis"] - SPARE or not (explains or len(evidence) > 1 or _shrink(facts)):
+            return analysis
+        if explains:
+            explains.pop()
+        elif len(evidence) > 1:
+            evidence.pop()
+
+
+def _shrink(facts: dict[str, Any]) -> bool:
+    """Halves the longest list among the facts; False when nothing can go."""
+    lists = [key for key, value in facts.items() if isinstance(value, list) and len(value) > 1]
+    if not lists:
+        return False
+    longest = max(lists, key=lambda key: len(compact(facts[key])))
+    facts[longest] = facts[longest][: len(facts[longest]) // 2]
+    return True
+
+
+def _verdict(diagnosis: Diagnosis) -> Any:
+    return diagnosis.verdict
+
+
+def _summary(diagnosis: Diagnosis) -> str:
+    if diagnosis.verdict == "healthy":
+        return "Everything looked at is well, and nothing needed is missing."
+    return "No cause was found with certainty. " + "; ".join(diagnosis.reasons[:6])
+
+
+def finding_of(analysis: Analysis) -> Finding:
+    """The finding an analysis was made from, so that its fault can be asked for the remedy.
+
+    Raises ValueError for an analysis that blames nothing.
+    """
+    if analysis.object is None or not analysis.fault:
+        raise ValueError(f"An analysis with the verdict {analysis.verdict} blames nothing.")
+    return Finding(
+        fault=analysis.fault,
+        variant=analysis.variant,
+        object=ObjectRef(**analysis.object.model_dump()),
+        container=analysis.container,
+        confidence=analysis.confidence,
+        summary=analysis.summary,
+        evidence=tuple(Evidence(**item.model_dump()) for item in analysis.evidence),
+        explains=analysis.explains,
+        facts=dict(analysis.facts),
+        mitigation=analysis.mitigation,
+    )

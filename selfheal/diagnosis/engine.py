@@ -1,0 +1,317 @@
+"""Runs the catalogue over a snapshot, reduces what it found to root causes, ranks them, decides the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from selfheal.clock import Clock, SystemClock
+from selfheal.cluster.snapshot import Snapshot, ref_of
+from selfheal.cluster.workloads import Workload, by_ref, workloads
+from selfheal.diagnosis import symptoms
+from selfheal.diagnosis.calls import called, failing_calls
+from selfheal.diagnosis.symptoms import Symptom
+from selfheal.diagnosis.target import distances, resolve
+from selfheal.faults.catalogue import CATALOGUE, PRECEDENCE
+from selfheal.faults.interface import Finding
+from selfheal.incidents.record import Analysis, Explained, ObjectRef, Target, Tried
+
+#: A finding counts as the cause from this confidence on.
+SURE = 0.5
+#: What confidence keeps when nothing known leads from the target to the finding, or when a fix for it did not help.
+FAR = 0.45
+TRIED = 0.85
+_NEEDED = (
+    "Pod",
+    "Event",
+    "Service",
+    "EndpointSlice",
+    "ConfigMap",
+    "Deployment",
+    "ReplicaSet",
+    "StatefulSet",
+    "DaemonSet",
+)
+_REASONS = 12
+
+
+@dataclass(frozen=True)
+class Diagnosis:
+    """What was found. ``findings`` root cause first; ``reasons`` says for ``unknown`` what is not well or not known."""
+
+    verdict: str
+    findings: tuple[Finding, ...]
+    target: Target | None
+    incomplete: tuple[str, ...]
+    reasons: tuple[str, ...]
+    ruled_out: tuple[str, ...]
+    elapsed_ms: int
+    snapshot_digest: str
+    taken_at: datetime
+
+    @property
+    def root(self) -> Finding | None:
+        """The root cause, None when the verdict names none."""
+        return self.findings[0] if self.verdict == "fault" else None
+
+    def document(self) -> dict[str, object]:
+        """The JSON document of ``selfheal diagnose``, redacted."""
+        from selfheal.diagnosis.document import document
+
+        return document(self)
+
+    def to_analysis(self, snapshot: Snapshot) -> Analysis:
+        """What the record keeps: redacted, within its budget, evidence numbered e1, e2 …"""
+        from selfheal.diagnosis.analysis import to_analysis
+
+        return to_analysis(self, snapshot)
+
+
+def diagnose(
+    snapshot: Snapshot,
+    *,
+    target: Target | None = None,
+    incident_text: str = "",
+    excluded: Sequence[Tried] = (),
+    clock: Clock | None = None,
+) -> Diagnosis:
+    """The diagnosis of a snapshot, for a target when one is known or the text names one plainly."""
+    clock = clock or SystemClock()
+    began = clock.monotonic()
+    given = target is not None and bool(target.name)
+    target = resolve(snapshot, target, incident_text)
+    missing = _missing(snapshot, target)
+    near = distances(snapshot, target) if target is not None and target.name else {}
+    scope = target.namespace if target is not None else ""
+    found = _merged(finding for fault in CATALOGUE for finding in fault.detect(snapshot, target))
+    found = [finding for finding in found if not scope or finding.object.namespace == scope]
+    found = [_with_tried(finding, excluded) for finding in found]
+    roots = _reduced(snapshot, found)
+    if near:
+        roots = [_weighed(finding, near, given=given) for finding in roots]
+    roots.sort(key=lambda finding: _rank(finding, near))
+    ill = _symptoms(snapshot, target)
+    roots = [_explaining(snapshot, finding, ill) for finding in roots]
+    if roots and roots[0].confidence >= SURE:
+        verdict, reasons = "fault", ()
+    else:
+        reasons = (*(f"{symptom.object} {symptom.text}" for symptom in ill[:_REASONS]), *missing)
+        if target is not None and target.name and not _exists(snapshot, target):
+            reasons = (f"{target.kind} {target.name} is not in the snapshot", *reasons)
+        if not snapshot.kinds() or not any(True for _ in workloads(snapshot)):
+            reasons = (*reasons, "no workload was read")
+        verdict = "unknown" if reasons or roots else "healthy"
+    return Diagnosis(
+        verdict=verdict,
+        findings=tuple(roots) if verdict != "healthy" else (),
+        target=target,
+        incomplete=(*snapshot.incomplete, *missing),
+        reasons=reasons,
+        ruled_out=tuple(fault.id for fault in CATALOGUE if not any(item.fault == fault.id for item in found)),
+        elapsed_ms=round((clock.monotonic() - began) * 1000),
+        snapshot_digest=snapshot.digest,
+        taken_at=snapshot.taken_at,
+    )
+
+
+def _exists(snapshot: Snapshot, target: Target) -> bool:
+    return snapshot.get(target.kind, target.namespace, target.name) is not None
+
+
+def _missing(snapshot: Snapshot, target: Target | None) -> tuple[str, ...]:
+    """Kinds without which nothing can be called healthy, where they were not read."""
+    namespace = target.namespace if target is not None else ""
+    places = (namespace,) if namespace else snapshot.namespaces()
+    unread = []
+    for kind in _NEEDED:
+        holes = [place for place in places if not snapshot.known(kind, place)]
+        if kind not in snapshot.kinds():
+            unread.append(f"{kind} was not read")
+        elif holes and len(places) == 1:
+            unread.append(f"{kind} was not read in {holes[0]}")
+        elif holes:
+            populated = [
+                place for place in holes if any(item.namespace == place for item in workloads(snapshot))
+            ]
+            if populated:
+                unread.append(f"{kind} was not read in {', '.join(populated[:5])}")
+    return tuple(unread)
+
+
+def _merged(findings: Iterable[Finding]) -> list[Finding]:
+    """One finding per fault, object and container: the surest, in an order that objects' order cannot change."""
+    best: dict[tuple[str, ObjectRef, str], Finding] = {}
+    for finding in findings:
+        key = (finding.fault, finding.object, finding.container)
+        held = best.get(key)
+        if held is None:
+            best[key] = finding
+            continue
+        first, second = sorted((held, finding), key=lambda item: (-item.confidence, item.summary))
+        best[key] = replace(first, explains=tuple(dict.fromkeys((*first.explains, *second.explains))))
+    # A ConfigMap that lacks a key is one cause, however many workloads ask for it.
+    shared: dict[tuple[str, ObjectRef, str], Finding] = {}
+    for finding in best.values():
+        part = (
+            finding.container
+            if finding.object.kind not in ("ConfigMap", "Secret")
+            else str(finding.facts.get("key"))
+        )
+        shared.setdefault((finding.fault, finding.object, part), finding)
+    return sorted(shared.values(), key=lambda item: (item.fault, str(item.object), item.container))
+
+
+def _with_tried(finding: Finding, excluded: Sequence[Tried]) -> Finding:
+    """Notes what a fix for the same fault already tried, so that the remedy does not repeat it."""
+    tried = [item for item in excluded if item.fault == finding.fault and item.object == finding.object]
+    if not tried:
+        return finding
+    values = [{"field": change.field, "value": change.after} for item in tried for change in item.rendered]
+    facts = {**finding.facts, "tried": values}
+    return replace(finding, facts=facts, confidence=round(finding.confidence * TRIED, 2))
+
+
+def _reduced(snapshot: Snapshot, found: list[Finding]) -> list[Finding]:
+    """Without findings that another one accounts for; those are listed as explained by it."""
+    explained: dict[int, list[Explained]] = {}
+    gone: set[int] = set()
+    calls = {finding.object: _calls(snapshot, finding.object) for finding in found if len(found) > 1}
+    for weak_index, weak in enumerate(found):
+        for strong_index, strong in enumerate(found):
+            if weak_index == strong_index or weak_index in gone or strong_index in gone:
+                continue
+            same = weak.object == strong.object and (strong.fault, weak.fault) in PRECEDENCE
+            same = same and weak.container == strong.container
+            caller = (
+                weak.fault == "readiness-probe-misconfigured"
+                and weak.variant in ("timing", "path")
+                and weak.confidence < 0.8 <= strong.confidence
+                and bool(calls.get(weak.object, frozenset()) & _front(snapshot, strong))
+            )
+            if same or caller:
+                gone.add(weak_index)
+                explained.setdefault(strong_index, []).append(Explained(fault=weak.fault, object=weak.object))
+    return [
+        replace(finding, explains=(*finding.explains, *explained.get(index, ())))
+        for index, finding in enumerate(found)
+        if index not in gone
+    ]
+
+
+def _calls(snapshot: Snapshot, ref: ObjectRef) -> frozenset[ObjectRef]:
+    workload = by_ref(snapshot).get(ref)
+    return frozenset(ref_of(service) for service in called(snapshot, workload)) if workload else frozenset()
+
+
+def _front(snapshot: Snapshot, finding: Finding) -> set[ObjectRef]:
+    """The Services through which others meet the blamed object."""
+    if finding.object.kind == "Service":
+        return {finding.object}
+    workload = _workload_of(snapshot, finding)
+    return {ref_of(service) for service in symptoms.selected_by(snapshot, workload)} if workload else set()
+
+
+def _workload_of(snapshot: Snapshot, finding: Finding) -> Workload | None:
+    """The workload that is blamed, or that suffers first from the blamed object."""
+    known = by_ref(snapshot)
+    held = finding.facts.get("workload")
+    return known.get(finding.object) or (known.get(ObjectRef(**held)) if isinstance(held, dict) else None)
+
+
+def _distance(finding: Finding, near: dict[ObjectRef, int]) -> int | None:
+    held = finding.facts.get("workload")
+    refs = [finding.object, *([ObjectRef(**held)] if isinstance(held, dict) else [])]
+    known = [near[ref] for ref in refs if ref in near]
+    return min(known) if known else None
+
+
+def _weighed(finding: Finding, near: dict[ObjectRef, int], *, given: bool) -> Finding:
+    """Less sure of what nothing connects with the target; a target from text only is a hint and weighs less."""
+    if _distance(finding, near) is not None:
+        return finding
+    return replace(finding, confidence=round(finding.confidence * (FAR if given else 0.8), 2))
+
+
+def _rank(finding: Finding, near: dict[ObjectRef, int]) -> tuple[object, ...]:
+    distance = _distance(finding, near)
+    latent = finding.confidence < 0.7
+    order = next(index for index, fault in enumerate(CATALOGUE) if fault.id == finding.fault)
+    return (
+        latent,
+        99 if distance is None else distance,
+        -finding.confidence,
+        order,
+        str(finding.object),
+        finding.container,
+    )
+
+
+def _symptoms(snapshot: Snapshot, target: Target | None) -> list[Symptom]:
+    """What is not well: of the target and what it depends on when there is one, of everything else."""
+    scope = target.namespace if target is not None else ""
+    own = None
+    if target is not None and target.name:
+        obj = snapshot.get(target.kind, target.namespace, target.name)
+        if obj is not None and target.kind == "Service":
+            selected = [
+                found for found in workloads(snapshot) if obj in symptoms.selected_by(snapshot, found)
+            ]
+            return list(_unique([*symptoms.of_service(snapshot, obj), *_of_all(snapshot, selected)]))
+        own = by_ref(snapshot).get(ref_of(snapshot.workload_of(obj))) if obj is not None else None
+        if own is None:
+            return []
+        services = [
+            *symptoms.selected_by(snapshot, own),
+            *called(snapshot, own),
+            *filter(None, [snapshot.get("Service", own.namespace, own.ref.name)]),
+        ]
+        beside = [
+            symptom
+            for symptom in symptoms.around(snapshot, frozenset({own.namespace}))
+            if symptom.object.kind not in ("Service",) and _about(snapshot, symptom, own, services)
+        ]
+        of_services = [symptom for service in services for symptom in symptoms.of_service(snapshot, service)]
+        return list(_unique([*_of_all(snapshot, [own]), *of_services, *beside]))
+    chosen = [found for found in workloads(snapshot) if not scope or found.namespace == scope]
+    places = frozenset({scope} if scope else snapshot.namespaces())
+    cluster = [] if scope else list(symptoms.nodes(snapshot))
+    return list(_unique([*_of_all(snapshot, chosen), *symptoms.around(snapshot, places), *cluster]))
+
+
+def _about(snapshot: Snapshot, symptom: Symptom, own: Workload, services: list[dict[str, object]]) -> bool:
+    """Whether an autoscaler, claim or ingress with a symptom has to do with the workload."""
+    obj = snapshot.find(symptom.object) or {}
+    spec = obj.get("spec")
+    text = str(spec)
+    if symptom.object.kind == "HorizontalPodAutoscaler":
+        return f"'{own.ref.name}'" in text or symptom.object.name == own.ref.name
+    if symptom.object.kind == "PersistentVolumeClaim":
+        return any(symptom.object.name in str((pod.get("spec") or {}).get("volumes")) for pod in own.pods)
+    names = {own.ref.name, *(ref_of(service).name for service in services)}
+    return any(f"'{name}'" in text for name in names)
+
+
+def _of_all(snapshot: Snapshot, chosen: Iterable[Workload]) -> Iterator[Symptom]:
+    for workload in chosen:
+        yield from symptoms.of_workload(snapshot, workload)
+
+
+def _unique(items: Iterable[Symptom]) -> Iterator[Symptom]:
+    return iter(dict.fromkeys(items))
+
+
+def _explaining(snapshot: Snapshot, finding: Finding, ill: list[Symptom]) -> Finding:
+    """Adds what follows from the finding: Services without endpoints, a stuck rollout, callers that fail."""
+    workload = _workload_of(snapshot, finding)
+    front = _front(snapshot, finding)
+    added = []
+    if workload is not None and workload.ref.kind == "Deployment" and finding.object.kind != "Service":
+        if any(symptom.object == workload.ref and "replicas" in symptom.text for symptom in ill):
+            added.append(Explained(fault="rollout-stuck", object=workload.ref))
+    names = {ref.name for ref in front}
+    for caller in workloads(snapshot):
+        if caller.namespace == finding.object.namespace and caller != workload:
+            if names & set(failing_calls(snapshot, caller)):
+                added.append(Explained(fault="dependency-unreachable", object=caller.ref))
+    return replace(finding, explains=tuple(dict.fromkeys((*finding.explains, *added))))

@@ -1,0 +1,99 @@
+"""Whether cited evidence is real: each piece is looked up in the snapshot it is said to come from."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from selfheal.cluster import pointer
+from selfheal.cluster.snapshot import Snapshot
+from selfheal.faults.evidence import QUOTED, text_of
+from selfheal.incidents.errors import ProofRefused
+from selfheal.incidents.proofs import EvidenceResolved
+from selfheal.incidents.record import Analysis, Evidence, Record, compact
+from selfheal.redaction import Redactor, redactor
+
+
+def resolves(analysis: Analysis, snapshot: Snapshot) -> tuple[str, ...]:
+    """The ids of evidence that the snapshot confirms, in order."""
+    clean = redactor()
+    return tuple(item.id for item in analysis.evidence if _holds(item, snapshot, clean))
+
+
+def _holds(item: Evidence, snapshot: Snapshot, clean: Redactor) -> bool:
+    if item.source == "object":
+        obj = snapshot.find(item.object)
+        try:
+            found = obj is not None and pointer.exists(obj, item.field)
+        except ValueError:
+            return False
+        return found and _equal(pointer.resolve(obj, item.field), item.value, clean)
+    if item.source == "event":
+        return any(
+            str(event.get("reason")) == str(item.value)
+            and clean.text(text_of(event)[:QUOTED]) == item.message
+            for event in snapshot.events(item.object)
+        )
+    if item.source == "log":
+        where = item.value if isinstance(item.value, dict) else {}
+        text = snapshot.logs(
+            item.object.namespace,
+            item.object.name,
+            str(where.get("container", "")),
+            previous=where.get("previous") is True,
+        )
+        quoted = item.message.strip()
+        return bool(quoted) and any(quoted in clean.text(line[:QUOTED]) for line in (text or "").splitlines())
+    if item.source == "sync":
+        quoted = item.message.strip()
+        return bool(quoted) and any(quoted in clean.text(line) for line in snapshot.sync().splitlines())
+    return False
+
+
+def _equal(found: Any, cited: Any, clean: Redactor) -> bool:
+    """Equality after redaction; long texts are cited by their beginning."""
+    found = clean.data(found)
+    if isinstance(found, str) and isinstance(cited, str):
+        return found == cited or (len(cited) >= QUOTED - 1 and found.startswith(cited))
+    return compact(found) == compact(cited)
+
+
+class EvidenceVerifier:
+    """Grants ANALYSIS_COMPLETE when each cited piece is in the snapshot taken and the blamed object exists there."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+
+    def verify(self, key: str, record: Record) -> EvidenceResolved:
+        """Raises ProofRefused naming what is not there."""
+        analysis = record.analysis
+        if analysis is None:
+            raise ProofRefused(f"{key} has no analysis yet.", hint="Store the analysis, then complete it.")
+        if analysis.snapshot_digest != self._snapshot.digest:
+            raise ProofRefused(
+                f"The analysis of {key} was made from another snapshot than the one taken.",
+                hint="Diagnose again.",
+            )
+        if analysis.verdict != "fault":
+            raise ProofRefused(
+                f"The analysis of {key} says {analysis.verdict}; there is no cause to fix.",
+                hint="Hand the incident to a person with that verdict.",
+            )
+        if analysis.object is None or self._snapshot.find(analysis.object) is None:
+            raise ProofRefused(
+                f"The blamed object {analysis.object} is not in the snapshot.",
+                hint="Blame an object that exists.",
+            )
+        confirmed = resolves(analysis, self._snapshot)
+        wrong = [item.id for item in analysis.evidence if item.id not in confirmed]
+        if wrong or not confirmed:
+            cited = ", ".join(wrong) or "none is cited"
+            raise ProofRefused(
+                f"Evidence of {key} is not in the snapshot: {cited}.",
+                hint="Cite evidence as the diagnosis or the cluster tools returned it.",
+            )
+        return EvidenceResolved(
+            incident=key,
+            attempt=record.attempt,
+            snapshot_digest=self._snapshot.digest,
+            evidence_ids=confirmed,
+        )
