@@ -7,10 +7,11 @@ from collections.abc import Iterator
 from datetime import datetime
 from statistics import median
 
-from selfheal.cluster.snapshot import Object, Snapshot, ref_of
+from selfheal.cluster.snapshot import Object, Snapshot, metadata, ref_of
 from selfheal.cluster.times import parse
-from selfheal.cluster.workloads import Workload, mapping, mappings
+from selfheal.cluster.workloads import Workload, condition, mapping, mappings, ready
 from selfheal.faults.references import references
+from selfheal.faults.service_selector_mismatch import matches
 
 _FAILS = re.compile(
     r"connection refused|i/o timeout|no such host|ECONNREFUSED|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|connection timed out"
@@ -24,6 +25,8 @@ _HOST = re.compile(r"[a-z0-9](?:[a-z0-9-]*[a-z0-9])?(?:\.[a-z0-9-]+)*", re.IGNOR
 _ADDRESS = re.compile(r"\b\d{1,3}(?:\.\d{1,3}){3}\b")
 #: Lines from the end of a log, and pods of a workload, that are looked at.
 TAIL = 60
+#: Seconds callers and Service proxies take to notice that a callee is back.
+RECOVERING = 15
 PODS = 3
 
 
@@ -45,7 +48,9 @@ def _failing(snapshot: Snapshot, workload: Workload) -> Iterator[str]:
                 continue
             lines = text.splitlines()[-TAIL:]
             for line in _current(lines, snapshot.taken_at):
-                yield _service_in(snapshot, workload, line)
+                name = _service_in(snapshot, workload, line)
+                if not _back_since(snapshot, workload.namespace, name, _moment(line)):
+                    yield name
 
 
 def _current(lines: list[str], taken_at: datetime) -> list[str]:
@@ -62,6 +67,22 @@ def _current(lines: list[str], taken_at: datetime) -> list[str]:
     gaps = [(later - sooner).total_seconds() for sooner, later in zip(times, times[1:], strict=False)]
     usual = max(median(gaps), 1.0)
     return failing if (now - times[-1]).total_seconds() <= 2 * usual + 2 else []
+
+
+def _back_since(snapshot: Snapshot, namespace: str, name: str, failed: datetime | None) -> bool:
+    """Whether pods behind a Service became ready only about when a call failed, or after it."""
+    service = snapshot.get("Service", namespace, name) if name and failed else None
+    selector = mapping(mapping((service or {}).get("spec")).get("selector"))
+    if not selector or failed is None:
+        return False
+    since = [
+        moment
+        for pod in snapshot.list("Pod", namespace)
+        if ready(pod)
+        and matches(selector, mapping(metadata(pod).get("labels")))
+        and (moment := parse(condition(pod, "Ready").get("lastTransitionTime"))) is not None
+    ]
+    return bool(since) and (min(since) - failed).total_seconds() > -RECOVERING
 
 
 def _moment(line: str) -> datetime | None:
