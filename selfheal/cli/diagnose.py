@@ -42,8 +42,8 @@ def diagnose(
 ) -> int:
     """Find the root cause in a cluster or a snapshot of one.
 
-    The verdict is fault, healthy or unknown; the exit code is 0 for any of them. With --format json nothing but the
-    document is printed on stdout.
+    The verdict is fault, healthy or unknown; the exit code is 0 for any of them. With --format json nothing
+    but the document is printed on stdout.
     """
     from selfheal.diagnosis.engine import diagnose as examine
     from selfheal.diagnosis.target import parse_target

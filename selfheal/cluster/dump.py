@@ -1,7 +1,7 @@
 """A snapshot from a directory in the layout of ``kubectl cluster-info dump --output-directory``.
 
-Any further ``kubectl get -o json`` List file in it counts too. Secrets' values are dropped while loading. A file
-that cannot be read is named in ``incomplete`` and its kind stays unknown.
+Any further ``kubectl get -o json`` List file in it counts too. Secrets' values are dropped while loading. A
+file that cannot be read is named in ``incomplete`` and its kind stays unknown.
 """
 
 from __future__ import annotations
@@ -119,7 +119,8 @@ class _Reader:
             if not isinstance(items, list):
                 self.incomplete.append(f"{where} has no list of items")
                 return
-            # A List file may hold any kinds; only a file of one kind proves that this kind was read completely.
+            # A List file may hold any kinds; only a file of one kind proves that this kind was read
+            # completely.
             if listed:
                 self.coverage.setdefault(listed, set()).add(namespace)
         elif kind:

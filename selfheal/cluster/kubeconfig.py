@@ -13,7 +13,8 @@ MAX_BYTES = 4 * 1024 * 1024
 
 
 def read(paths: str) -> tuple[dict[str, Any], Path]:
-    """The kubeconfig document (several files joined by the system's path separator are merged) and its folder.
+    """The kubeconfig document (several files joined by the system's path separator are merged) and its
+    folder.
 
     Raises ConfigurationProblem when a file is missing or is no kubeconfig.
     """
@@ -66,8 +67,8 @@ def _load(path: Path) -> dict[str, Any]:
 def checked(document: dict[str, Any], context: str) -> str:
     """The name of the context to use, after refusing what is unsafe.
 
-    Raises ConfigurationProblem for an unknown context or plain HTTP outside this machine, CredentialProblem for a
-    user whose credentials come from a program.
+    Raises ConfigurationProblem for an unknown context or plain HTTP outside this machine, CredentialProblem
+    for a user whose credentials come from a program.
     """
     name = context or str(document.get("current-context") or "")
     contexts = _named(document, "contexts", "context")

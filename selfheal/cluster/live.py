@@ -1,7 +1,8 @@
 """A live cluster, read only. The only module that imports the Kubernetes client.
 
-Lists are fetched in parallel as raw JSON (the typed client's deserialisation is the slow part), page by page. Secrets
-are never asked for. What the account may not read is named in the snapshot's ``incomplete`` and stays unknown.
+Lists are fetched in parallel as raw JSON (the typed client's deserialisation is the slow part), page by page.
+Secrets are never asked for. What the account may not read is named in the snapshot's ``incomplete`` and stays
+unknown.
 """
 
 from __future__ import annotations
@@ -39,7 +40,8 @@ MAX_ANSWER = 512 * 1024 * 1024
 
 
 class LiveCluster:
-    """One cluster. ``kubeconfig`` is a path (or several, joined as in KUBECONFIG); "" means: from inside a pod.
+    """One cluster. ``kubeconfig`` is a path (or several, joined as in KUBECONFIG); "" means: from inside a
+    pod.
 
     Every method raises CredentialProblem (401, 403, expired certificate), Outage (unreachable, 5xx, 429),
     ConfigurationProblem (no usable kubeconfig).
@@ -110,8 +112,8 @@ class LiveCluster:
     ) -> Snapshot:
         """Everything the account may read, in some namespaces or in all.
 
-        Logs, current and previous, are read of pods for which ``logs_for`` holds; by default of pods that look ill
-        first and then of others, up to a bound.
+        Logs, current and previous, are read of pods for which ``logs_for`` holds; by default of pods that
+        look ill first and then of others, up to a bound.
         """
         self._date = None
         wanted = [kind for kind in KINDS if kind.live]
@@ -170,7 +172,7 @@ class LiveCluster:
                 query = [("limit", str(PAGE)), *([("continue", token)] if token else [])]
                 try:
                     page = self._json(kind.path(namespace), query=query)
-                except _Expired:
+                except _ExpiredError:
                     break
                 for item in mappings(page.get("items")):
                     # Items of a typed list name neither their kind nor their version.
@@ -214,7 +216,7 @@ class LiveCluster:
         path = f"/api/v1/namespaces/{quote(namespace, safe='')}/pods/{quote(pod, safe='')}/log"
         try:
             return key, self._raw(path, query=query, accept="*/*").decode("utf-8", errors="replace")
-        except (NotFound, _NoLog):
+        except (NotFound, _NoLogError):
             return key, None
         except (CredentialProblem, Outage):
             # Logs help, but their absence is no reason to go without a diagnosis; it shows as "not read".
@@ -278,7 +280,7 @@ class LiveCluster:
     def _mapped(self, error: ApiException, path: str) -> SelfhealError:
         status = error.status or 0
         if status == 410:
-            return _Expired(f"The list {path} has to be begun anew.")
+            return _ExpiredError(f"The list {path} has to be begun anew.")
         if status == 401:
             return CredentialProblem(
                 f"The cluster {self.name} refuses our credentials (401).",
@@ -295,7 +297,7 @@ class LiveCluster:
                 f"The cluster {self.name} does not serve {path}.", hint="Its version may be too old."
             )
         if status == 400 and path.endswith("/log"):
-            return _NoLog(f"{path} has no log.")
+            return _NoLogError(f"{path} has no log.")
         if status == 429 or status >= 500:
             return Outage(
                 f"The cluster {self.name} answers {status}.", hint="Try again later.", retry_after=30
@@ -323,11 +325,11 @@ class LiveCluster:
         )
 
 
-class _Expired(SelfhealError):
+class _ExpiredError(SelfhealError):
     """A continue token that the server no longer knows."""
 
 
-class _NoLog(SelfhealError):
+class _NoLogError(SelfhealError):
     """A container that has not started, or has no previous run."""
 
 

@@ -5,6 +5,7 @@ Kinds that were not read are unknown, not absent: ask :meth:`Snapshot.known` bef
 
 from __future__ import annotations
 
+import builtins
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
@@ -56,8 +57,8 @@ def revision(replica_set: Mapping[str, Any]) -> int:
 class Snapshot:
     """Objects, events and logs of a cluster at ``taken_at``.
 
-    ``coverage`` says for each kind that was read in which namespaces (None: everywhere). ``incomplete`` names in
-    plain words what could not be read.
+    ``coverage`` says for each kind that was read in which namespaces (None: everywhere). ``incomplete`` names
+    in plain words what could not be read.
     """
 
     def __init__(
@@ -165,9 +166,9 @@ class Snapshot:
     # Ownership
 
     @cached_property
-    def _owned(self) -> dict[tuple[str, str, str, str], list[Object]]:
+    def _owned(self) -> dict[tuple[str, str, str, str], builtins.list[Object]]:
         """Pods, ReplicaSets and Jobs by (own kind, namespace, owner kind, owner name)."""
-        found: dict[tuple[str, str, str, str], list[Object]] = {}
+        found: dict[tuple[str, str, str, str], builtins.list[Object]] = {}
         for kind in ("Pod", "ReplicaSet", "Job", "ControllerRevision"):
             for obj in self._by_kind.get(kind, _NOTHING):
                 owner = owner_of(obj)
@@ -223,9 +224,11 @@ class Snapshot:
     # Events and logs
 
     @cached_property
-    def _events(self) -> tuple[dict[str, list[Object]], dict[tuple[str, str, str], list[Object]]]:
-        by_uid: dict[str, list[Object]] = {}
-        by_ref: dict[tuple[str, str, str], list[Object]] = {}
+    def _events(
+        self,
+    ) -> tuple[dict[str, builtins.list[Object]], dict[tuple[str, str, str], builtins.list[Object]]]:
+        by_uid: dict[str, builtins.list[Object]] = {}
+        by_ref: dict[tuple[str, str, str], builtins.list[Object]] = {}
         for event in self._by_kind.get("Event", _NOTHING):
             about = event.get("involvedObject") or event.get("regarding")
             if not isinstance(about, dict):
@@ -237,7 +240,8 @@ class Snapshot:
         return by_uid, by_ref
 
     def events(self, ref: ObjectRef | None = None, uid: str = "") -> Sequence[Object]:
-        """Events about an object. With ``uid`` only those about that very object, not an earlier one of its name.
+        """Events about an object. With ``uid`` only those about that very object, not an earlier one of its
+        name.
 
         Without arguments: all events.
         """

@@ -48,7 +48,9 @@ def pod_labels(workload: Object) -> dict[str, Any]:
 
 @dataclass(frozen=True)
 class Container:
-    """A container of a pod spec. ``pointer`` is relative to the pod spec; ``index`` its position in the list."""
+    """A container of a pod spec. ``pointer`` is relative to the pod spec; ``index`` its position in the
+    list.
+    """
 
     name: str
     spec: dict[str, Any]
@@ -198,7 +200,9 @@ def state(status: dict[str, Any], kind: str, section: str = "state") -> dict[str
 
 @dataclass(frozen=True)
 class Earlier:
-    """An older pod spec of a workload. ``proven``: pods of it are ready still; ``origin`` names where it stands."""
+    """An older pod spec of a workload. ``proven``: pods of it are ready still; ``origin`` names where it
+    stands.
+    """
 
     spec: dict[str, Any]
     origin: str
@@ -228,7 +232,9 @@ def earlier(snapshot: Snapshot, workload: Object) -> tuple[Earlier, ...]:
 
 
 def last_good(snapshot: Snapshot, workload: Workload, relative: str) -> tuple[Any, str] | None:
-    """The newest differing value an older template has at ``relative`` (into the pod spec), and where it stands."""
+    """The newest differing value an older template has at ``relative`` (into the pod spec), and where it
+    stands.
+    """
     now = pointer.resolve(workload.spec, relative)
     for older in earlier(snapshot, workload.object):
         value = pointer.resolve(older.spec, relative)

@@ -34,7 +34,9 @@ def fingerprint(finding: Finding) -> str:
 
 
 def to_analysis(diagnosis: Diagnosis, snapshot: Snapshot) -> Analysis:
-    """The section for the root cause. Evidence is numbered; what exceeds the budget is left out, last first."""
+    """The section for the root cause. Evidence is numbered; what exceeds the budget is left out, last
+    first.
+    """
     clean = redactor()
     root = diagnosis.root
     common: dict[str, Any] = {

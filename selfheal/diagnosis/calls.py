@@ -1,10 +1,13 @@
-"""Who calls whom, as far as specs and logs tell: addresses in variables, arguments and config; failing calls in logs."""
+"""Who calls whom, as far as specs and logs tell: addresses in variables, arguments and config; failing
+calls in logs.
+"""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import pairwise
 from statistics import median
 
 from selfheal.cluster.snapshot import Object, Snapshot, metadata, ref_of
@@ -64,7 +67,7 @@ def _current(lines: list[str], taken_at: datetime) -> list[str]:
         return failing if sum(line in failing for line in lines[-6:]) >= 3 else []
     ends = [moment for line in lines if (moment := _moment(line)) is not None]
     now = max([taken_at, *ends]) if (taken_at - max(ends)).total_seconds() < 3600 else max(ends)
-    gaps = [(later - sooner).total_seconds() for sooner, later in zip(times, times[1:], strict=False)]
+    gaps = [(later - sooner).total_seconds() for sooner, later in pairwise(times)]
     usual = max(median(gaps), 1.0)
     return failing if (now - times[-1]).total_seconds() <= 2 * usual + 2 else []
 
@@ -94,7 +97,7 @@ def _service_in(snapshot: Snapshot, workload: Workload, line: str) -> str:
     names, addresses = _services(snapshot, workload.namespace)
     for address in _ADDRESS.findall(line):
         if address in addresses:
-            return addresses[address]
+            return str(addresses[address])
     for host in _HOST.findall(line):
         if host.split(".")[0] in names and host.split(".")[0] != workload.ref.name:
             return host.split(".")[0]

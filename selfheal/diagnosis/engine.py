@@ -1,4 +1,6 @@
-"""Runs the catalogue over a snapshot, reduces what it found to root causes, ranks them, decides the verdict."""
+"""Runs the catalogue over a snapshot, reduces what it found to root causes, ranks them, decides the
+verdict.
+"""
 
 from __future__ import annotations
 
@@ -19,7 +21,8 @@ from selfheal.incidents.record import Analysis, Explained, ObjectRef, Target, Tr
 
 #: A finding counts as the cause from this confidence on.
 SURE = 0.5
-#: What confidence keeps when nothing known leads from the target to the finding, or when a fix for it did not help.
+#: What confidence keeps when nothing known leads from the target to the finding, or when a fix for it did not
+#: help.
 FAR = 0.45
 TRIED = 0.85
 _NEEDED = (
@@ -38,7 +41,9 @@ _REASONS = 12
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """What was found. ``findings`` root cause first; ``reasons`` says for ``unknown`` what is not well or not known."""
+    """What was found. ``findings`` root cause first; ``reasons`` says for ``unknown`` what is not well or
+    not known.
+    """
 
     verdict: str
     findings: tuple[Finding, ...]
@@ -92,9 +97,10 @@ def diagnose(
         roots = [_weighed(finding, near, given=given) for finding in roots]
     roots.sort(key=lambda finding: _rank(finding, near))
     ill = _symptoms(snapshot, target)
+    reasons: tuple[str, ...] = ()
     roots = [_explaining(snapshot, finding, ill) for finding in roots]
     if roots and roots[0].confidence >= SURE:
-        verdict, reasons = "fault", ()
+        verdict = "fault"
     else:
         reasons = (*(f"{symptom.object} {symptom.text}" for symptom in ill[:_REASONS]), *missing)
         if target is not None and target.name and not _exists(snapshot, target):
@@ -140,7 +146,9 @@ def _missing(snapshot: Snapshot, target: Target | None) -> tuple[str, ...]:
 
 
 def _merged(findings: Iterable[Finding]) -> list[Finding]:
-    """One finding per fault, object and container: the surest, in an order that objects' order cannot change."""
+    """One finding per fault, object and container: the surest, in an order that objects' order cannot
+    change.
+    """
     best: dict[tuple[str, ObjectRef, str], Finding] = {}
     for finding in findings:
         key = (finding.fault, finding.object, finding.container)
@@ -227,7 +235,9 @@ def _distance(finding: Finding, near: dict[ObjectRef, int]) -> int | None:
 
 
 def _weighed(finding: Finding, near: dict[ObjectRef, int], *, given: bool) -> Finding:
-    """Less sure of what nothing connects with the target; a target from text only is a hint and weighs less."""
+    """Less sure of what nothing connects with the target; a target from text only is a hint and weighs
+    less.
+    """
     if _distance(finding, near) is not None:
         return finding
     return replace(finding, confidence=round(finding.confidence * (FAR if given else 0.8), 2))
@@ -306,12 +316,17 @@ def _explaining(snapshot: Snapshot, finding: Finding, ill: list[Symptom]) -> Fin
     workload = _workload_of(snapshot, finding)
     front = _front(snapshot, finding)
     added = []
-    if workload is not None and workload.ref.kind == "Deployment" and finding.object.kind != "Service":
-        if any(symptom.object == workload.ref and "replicas" in symptom.text for symptom in ill):
-            added.append(Explained(fault="rollout-stuck", object=workload.ref))
+    stuck = workload is not None and workload.ref.kind == "Deployment" and finding.object.kind != "Service"
+    if (
+        workload is not None
+        and stuck
+        and any(symptom.object == workload.ref and "replicas" in symptom.text for symptom in ill)
+    ):
+        added.append(Explained(fault="rollout-stuck", object=workload.ref))
     names = {ref.name for ref in front}
     for caller in workloads(snapshot):
-        if caller.namespace == finding.object.namespace and caller != workload:
-            if names & set(failing_calls(snapshot, caller)):
-                added.append(Explained(fault="dependency-unreachable", object=caller.ref))
+        if caller.namespace != finding.object.namespace or caller == workload:
+            continue
+        if names & set(failing_calls(snapshot, caller)):
+            added.append(Explained(fault="dependency-unreachable", object=caller.ref))
     return replace(finding, explains=tuple(dict.fromkeys((*finding.explains, *added))))

@@ -58,7 +58,9 @@ def _equal(found: Any, cited: Any, clean: Redactor) -> bool:
 
 
 class EvidenceVerifier:
-    """Grants ANALYSIS_COMPLETE when each cited piece is in the snapshot taken and the blamed object exists there."""
+    """Grants ANALYSIS_COMPLETE when each cited piece is in the snapshot taken and the blamed object exists
+    there.
+    """
 
     def __init__(self, snapshot: Snapshot) -> None:
         self._snapshot = snapshot

@@ -1,6 +1,7 @@
 """Which workload an incident is about, and how near other objects are to it.
 
-Incident text is a hint: only what exists in the snapshot can be named by it, and two equally good names are none.
+Incident text is a hint: only what exists in the snapshot can be named by it, and two equally good names are
+none.
 """
 
 from __future__ import annotations
@@ -47,7 +48,9 @@ def parse_target(text: str, namespace: str = "") -> Target:
 
 
 def resolve(snapshot: Snapshot, target: Target | None, text: str) -> Target | None:
-    """The target completed from the snapshot: its namespace when that is unambiguous, its uid; else from ``text``."""
+    """The target completed from the snapshot: its namespace when that is unambiguous, its uid; else from
+    ``text``.
+    """
     if target is not None and target.name:
         return _complete(snapshot, target)
     scope = target.namespace if target is not None else ""

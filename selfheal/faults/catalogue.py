@@ -22,7 +22,8 @@ CATALOGUE: tuple[Fault, ...] = (
     ServiceSelectorMismatch(),
 )
 
-#: (stronger, weaker): seen on the same object, the weaker one is a consequence of the stronger or a misreading of it.
+#: (stronger, weaker): seen on the same object, the weaker one is a consequence of the stronger or a
+#: misreading of it.
 PRECEDENCE: tuple[tuple[str, str], ...] = (
     ("image-not-found", "env-var-invalid"),
     ("image-not-found", "readiness-probe-misconfigured"),

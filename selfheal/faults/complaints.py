@@ -79,7 +79,9 @@ _SEVERE = re.compile(
 
 @dataclass(frozen=True)
 class Complaint:
-    """One line. ``name`` of a variable or "", ``value`` quoted or None; ``missing``: the variable is said to be absent."""
+    """One line. ``name`` of a variable or "", ``value`` quoted or None; ``missing``: the variable is said
+    to be absent.
+    """
 
     line: str
     name: str
@@ -89,14 +91,13 @@ class Complaint:
 
 def complaints(text: str) -> Iterator[Complaint]:
     """Complaints from the end of a log backwards."""
-    for line in reversed(text.splitlines()[-LINES:]):
-        line = line[:WIDTH]
+    for line in (full[:WIDTH] for full in reversed(text.splitlines()[-LINES:])):
         if not _SEVERE.search(line):
             continue
         for pattern in _MISSING:
             for match in pattern.finditer(line):
                 yield Complaint(line, match["name"], None, True)
-        value = next((match["value"] for pattern in _VALUE if (match := pattern.search(line))), None)
+        value = next((hit["value"] for pattern in _VALUE if (hit := pattern.search(line))), None)
         for pattern in _INVALID:
             for match in pattern.finditer(line):
                 yield Complaint(line, match["name"], value, False)

@@ -8,13 +8,14 @@ Keys that variables and volume items ask for are compared with the keys that exi
 "couldn't find key", a volume "references non-existent config key". References marked optional do not count.
 
 # How it is told from its neighbours
-When the whole object is missing it is `config-ref-missing`. A program that complains itself about a variable is
-`env-var-invalid`. Which side is blamed follows from what worked before: a template that ran with the same key, or
-other workloads that use it, say that the object lost the key; otherwise the reference is wrong.
+When the whole object is missing it is `config-ref-missing`. A program that complains itself about a variable
+is `env-var-invalid`. Which side is blamed follows from what worked before: a template that ran with the same
+key, or other workloads that use it, say that the object lost the key; otherwise the reference is wrong.
 
 # What is changed
-The key in the reference (to the key it had before, or the existing one that is plainly meant), or, where the object
-lost its key, the key in the ConfigMap: its value moves from the key that is plainly meant. Secrets are never written.
+The key in the reference (to the key it had before, or the existing one that is plainly meant), or, where the
+object lost its key, the key in the ConfigMap: its value moves from the key that is plainly meant. Secrets are
+never written.
 
 # How safe that is
 Only existing keys and values are used. When a renamed key has other users it is kept beside the new one.
@@ -24,6 +25,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from typing import Any
+
+from typing_extensions import override
 
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Object, Snapshot, ref_of
@@ -69,6 +72,7 @@ class ConfigKeyMissing(Fault):
         "/data/*",
     )
 
+    @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
         for workload in workloads(snapshot):
             missing: dict[tuple[str, str, str], list[Reference]] = {}
@@ -82,6 +86,7 @@ class ConfigKeyMissing(Fault):
                 if holder is not None:
                     yield _finding(snapshot, workload, holder, key, found)
 
+    @override
     def remedy(self, finding: Finding) -> Remedy:
         facts = finding.facts
         key, near, candidates = facts["key"], facts["near"], tuple(facts["keys"])
@@ -139,17 +144,14 @@ def _finding(
         evidence.append(on_object(holder_ref, where, near_value, f"{holder_ref.name} has {near}, not {key}"))
     if worked:
         evidence.append(worked)
-    if told is not None:
-        confidence = 0.97
-    else:
-        confidence = 0.75 if any(not ready(pod) for pod in workload.pods) else 0.6
+    waits = 0.75 if any(not ready(pod) for pod in workload.pods) else 0.6
     hint = f"; it has {near}" if near else ""
     return Finding(
         fault=ConfigKeyMissing.id,
         variant=holder_ref.kind.lower(),
         object=blamed,
         container=found[0].container,
-        confidence=confidence,
+        confidence=waits if told is None else 0.97,
         summary=f"{workload.ref} asks for key {key} of {holder_ref}, which does not have it{hint}.",
         evidence=tuple(evidence),
         explains=(Explained(fault="unavailable", object=workload.ref),) if holder_blamed else (),
@@ -198,7 +200,9 @@ def _all_users(snapshot: Snapshot) -> dict[tuple[str, str, str, str], list[Objec
 
 
 def _worked_before(snapshot: Snapshot, workload: Workload, holder: ObjectRef, key: str) -> Evidence | None:
-    """Proof that pods ran while asking for this very key: an older template, or pods of this one that are ready."""
+    """Proof that pods ran while asking for this very key: an older template, or pods of this one that are
+    ready.
+    """
     for older in earlier(snapshot, workload.object):
         for reference in references(older.spec):
             if older.proven and (reference.kind, reference.name, reference.key) == (

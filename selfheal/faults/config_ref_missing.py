@@ -1,30 +1,33 @@
 """A pod needs a ConfigMap or Secret that does not exist.
 
 # What it is
-A variable, `envFrom`, a volume or a projected volume names an object that is not in the namespace. The container is
-never created.
+A variable, `envFrom`, a volume or a projected volume names an object that is not in the namespace. The
+container is never created.
 
 # How it is recognised
 The name in the pod template is compared with the objects that exist. A waiting container
-(`CreateContainerConfigError`), or a pod whose volumes cannot be mounted, says the same in words. References marked
-optional do not count. Where Secrets were not read, the kubelet's own words are the proof.
+(`CreateContainerConfigError`), or a pod whose volumes cannot be mounted, says the same in words. References
+marked optional do not count. Where Secrets were not read, the kubelet's own words are the proof.
 
 # How it is told from its neighbours
-When the object exists and only a key is missing it is `config-key-missing`. A missing ServiceAccount or claim has
-other reasons.
+When the object exists and only a key is missing it is `config-key-missing`. A missing ServiceAccount or claim
+has other reasons.
 
 # What is changed
-The name in the reference: to the one it had before, or to the existing object that is plainly meant (and has the
-keys that are asked for).
+The name in the reference: to the one it had before, or to the existing object that is plainly meant (and has
+the keys that are asked for).
 
 # How safe that is
-Only a name that exists is written. A Secret or ConfigMap is never invented; without a near name a person is asked.
+Only a name that exists is written. A Secret or ConfigMap is never invented; without a near name a person is
+asked.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+
+from typing_extensions import override
 
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Snapshot
@@ -62,6 +65,7 @@ class ConfigRefMissing(Fault):
         )
     )
 
+    @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
         for workload in workloads(snapshot):
             missing: dict[tuple[str, str], list[Reference]] = {}
@@ -73,6 +77,7 @@ class ConfigRefMissing(Fault):
                 if finding is not None:
                     yield finding
 
+    @override
     def remedy(self, finding: Finding) -> Remedy:
         facts = finding.facts
         kind, wanted, candidates = facts["kind"], facts["name"], tuple(facts["candidates"])

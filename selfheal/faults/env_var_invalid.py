@@ -1,26 +1,28 @@
-"""A program refuses to work because an environment variable is missing, misspelled, shadowed or has a bad value.
+"""A program refuses to work because an environment variable is missing, misspelled, shadowed or has a bad
+value.
 
 # What it is
-The pod's template sets variables by hand, and one of them is not what the program needs. The program says so and ends,
-or runs without becoming ready.
+The pod's template sets variables by hand, and one of them is not what the program needs. The program says so
+and ends, or runs without becoming ready.
 
 # How it is recognised
-A container of the current template crashes or is not ready, and its log names a variable with a complaint (missing,
-required, invalid, cannot parse, KeyError …), or quotes a value it cannot use that is the literal value of exactly one
-variable. The template is then compared with the last good one.
+A container of the current template crashes or is not ready, and its log names a variable with a complaint
+(missing, required, invalid, cannot parse, KeyError …), or quotes a value it cannot use that is the literal
+value of exactly one variable. The template is then compared with the last good one.
 
 # How it is told from its neighbours
-A value that comes from a ConfigMap or Secret is not the template's fault. A key or object that does not exist stops
-the container before it starts (`config-key-missing`, `config-ref-missing`). A crash that names no variable is the
-program's own. When the variable is the same as in the last good template and only the image is new, the release is
-to blame, not the variable.
+A value that comes from a ConfigMap or Secret is not the template's fault. A key or object that does not exist
+stops the container before it starts (`config-key-missing`, `config-ref-missing`). A crash that names no
+variable is the program's own. When the variable is the same as in the last good template and only the image
+is new, the release is to blame, not the variable.
 
 # What is changed
-The variable: to the value, or the name, it had in the last good template or git history; a second entry of the same
-name that hides the first is removed.
+The variable: to the value, or the name, it had in the last good template or git history; a second entry of
+the same name that hides the first is removed.
 
 # How safe that is
-What the log says only points at a variable; the value never comes from it. Without an earlier value a person decides.
+What the log says only points at a variable; the value never comes from it. Without an earlier value a person
+decides.
 """
 
 from __future__ import annotations
@@ -28,6 +30,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
+
+from typing_extensions import override
 
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Object, Snapshot, ref_of
@@ -72,6 +76,7 @@ class EnvVarInvalid(Fault):
         for rest in ("", "/value")
     )
 
+    @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
         for workload in workloads(snapshot):
             for container in workload.containers:
@@ -81,6 +86,7 @@ class EnvVarInvalid(Fault):
                         yield finding
                         break
 
+    @override
     def remedy(self, finding: Finding) -> Remedy:
         facts, ref = finding.facts, finding.object
         title = f"Set {facts['name']} of {ref.name} as it was when it worked"

@@ -65,7 +65,9 @@ def seconds_before(snapshot: Snapshot, moment: datetime | None) -> float | None:
 
 
 def complaints(snapshot: Snapshot, workload: Workload) -> Iterator[tuple[str, str, Evidence]]:
-    """Why pods of a workload do not start: (container, text, evidence), from waiting states, then from events."""
+    """Why pods of a workload do not start: (container, text, evidence), from waiting states, then from
+    events.
+    """
     for pod in workload.pods:
         stuck = False
         for name, status in statuses(pod).items():

@@ -4,25 +4,28 @@
 The image's tag, digest or name does not exist in the registry, so the container never starts.
 
 # How it is recognised
-A container waits with `ErrImagePull`, `ImagePullBackOff` or `InvalidImageName`, and the newest message of the pull
-says that the manifest, tag or repository was not found (or that the name is no image name at all).
+A container waits with `ErrImagePull`, `ImagePullBackOff` or `InvalidImageName`, and the newest message of the
+pull says that the manifest, tag or repository was not found (or that the name is no image name at all).
 
 # How it is told from its neighbours
-By the message: "failed to authorize", "401" or "403" is a missing credential; a failed connection, an unknown host or
-a certificate is the registry's address. "pull access denied" may mean either a wrong name or a missing credential and
-counts as a credential unless the name itself is new.
+By the message: "failed to authorize", "401" or "403" is a missing credential; a failed connection, an unknown
+host or a certificate is the registry's address. "pull access denied" may mean either a wrong name or a
+missing credential and counts as a credential unless the name itself is new.
 
 # What is changed
 `image` of that container: back to the image the last good ReplicaSet ran, or what git history has.
 
 # How safe that is
-The workload returns to an image that ran before. The release that was meant is not deployed; a person chooses its tag.
+The workload returns to an image that ran before. The release that was meant is not deployed; a person chooses
+its tag.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+
+from typing_extensions import override
 
 from selfheal.cluster.snapshot import Object, Snapshot
 from selfheal.cluster.workloads import Container, Workload, last_good, state, statuses, workloads
@@ -81,6 +84,7 @@ class ImageNotFound(Fault):
         "/spec/initContainers/*/image",
     )
 
+    @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
         for workload in workloads(snapshot):
             for container in workload.containers:
@@ -90,6 +94,7 @@ class ImageNotFound(Fault):
                         yield finding
                         break
 
+    @override
     def remedy(self, finding: Finding) -> Remedy:
         facts = finding.facts
         others = tuple(facts["running"])
@@ -114,7 +119,8 @@ def _examine(snapshot: Snapshot, workload: Workload, container: Container, pod: 
     for text, evidence in _messages(snapshot, container, pod, waiting):
         problem = "not-found" if _NO_NAME.search(f"{waiting.get('reason')} {text}") else pull_problem(text)
         if problem == "unauthorized" and "access denied" in text and before is not None:
-            # The registry hides whether a repository exists; a repository that is new here is the likelier mistake.
+            # The registry hides whether a repository exists; a repository that is new here is the likelier
+            # mistake.
             renamed = split_image(str(before[0]))[0] != split_image(image)[0]
             problem = "not-found" if renamed else problem
         if problem:

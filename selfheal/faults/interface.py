@@ -13,9 +13,11 @@ from selfheal.incidents.record import Evidence, Explained, ObjectRef, Target
 
 @dataclass(frozen=True)
 class Finding:
-    """A fault seen on an object. ``confidence`` is 0..1; ``facts`` are the JSON-able parameters of the remedy.
+    """A fault seen on an object. ``confidence`` is 0..1; ``facts`` are the JSON-able parameters of the
+    remedy.
 
-    ``evidence`` carries ids only after the diagnosis numbered it. ``mitigation`` is a command a person may run now.
+    ``evidence`` carries ids only after the diagnosis numbered it. ``mitigation`` is a command a person may
+    run now.
     """
 
     fault: str
@@ -49,7 +51,9 @@ class NearName:
 
 @dataclass(frozen=True)
 class AtLeast:
-    """A bounded raise: the present quantity times ``factor``, and no less than ``minimum`` (a quantity or "")."""
+    """A bounded raise: the present quantity times ``factor``, and no less than ``minimum`` (a quantity or
+    "").
+    """
 
     factor: float
     minimum: str = ""
@@ -65,7 +69,9 @@ class OneOf:
 
 @dataclass(frozen=True)
 class LastGood:
-    """What the field was when the workload last worked (old ReplicaSet, git history), else the fallback's value."""
+    """What the field was when the workload last worked (old ReplicaSet, git history), else the fallback's
+    value.
+    """
 
     fallback: Exact | NearName | AtLeast | OneOf | None = None
 
@@ -88,7 +94,9 @@ class FieldEdit:
 
 @dataclass(frozen=True)
 class Remedy:
-    """The intended change. ``escalate`` non-empty: no edit may be proposed, and what a person has to decide."""
+    """The intended change. ``escalate`` non-empty: no edit may be proposed, and what a person has to
+    decide.
+    """
 
     title: str
     edits: tuple[FieldEdit, ...]
@@ -101,8 +109,8 @@ class Remedy:
 class Fault(ABC):
     """One kind of thing that goes wrong.
 
-    ``blames`` are the kinds of object it accuses; ``writes`` the pointers its remedy may write (``*`` stands for one
-    part). Detectors take whatever a cluster holds: absent or odd fields are no error.
+    ``blames`` are the kinds of object it accuses; ``writes`` the pointers its remedy may write (``*`` stands
+    for one part). Detectors take whatever a cluster holds: absent or odd fields are no error.
     """
 
     id: ClassVar[str]
@@ -111,7 +119,9 @@ class Fault(ABC):
 
     @abstractmethod
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
-        """All occurrences in the snapshot; ``target`` is what the incident is about, for faults that need it."""
+        """All occurrences in the snapshot; ``target`` is what the incident is about, for faults that need
+        it.
+        """
 
     @abstractmethod
     def remedy(self, finding: Finding) -> Remedy:

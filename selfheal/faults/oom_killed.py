@@ -1,25 +1,27 @@
 """A container needs more memory than its limit allows, so the kernel kills it.
 
 # What it is
-The container's memory limit is smaller than what the program uses. The kernel ends the process, Kubernetes starts it
-again, and after some rounds waits longer each time (CrashLoopBackOff).
+The container's memory limit is smaller than what the program uses. The kernel ends the process, Kubernetes
+starts it again, and after some rounds waits longer each time (CrashLoopBackOff).
 
 # How it is recognised
-The present or previous run of a container of the current template ended with reason `OOMKilled`, or the runtime says
-that its init process was OOM-killed. The container is not well since: it waits, or it restarted not long ago.
+The present or previous run of a container of the current template ended with reason `OOMKilled`, or the
+runtime says that its init process was OOM-killed. The container is not well since: it waits, or it restarted
+not long ago.
 
 # How it is told from its neighbours
-Exit code 137 alone is no proof: a failed liveness probe also ends in 137, with `Unhealthy` and `Killing` events and
-reason `Error`. A kill of a pod whose template was replaced since, or after which the container has been ready for a
-while, is old news. A container without a limit was killed for the node's memory, which no limit mends.
+Exit code 137 alone is no proof: a failed liveness probe also ends in 137, with `Unhealthy` and `Killing`
+events and reason `Error`. A kill of a pod whose template was replaced since, or after which the container has
+been ready for a while, is old news. A container without a limit was killed for the node's memory, which no
+limit mends.
 
 # What is changed
-`resources.limits.memory` of that container: back to the larger value it had before when there was one, else a bounded
-raise.
+`resources.limits.memory` of that container: back to the larger value it had before when there was one, else a
+bounded raise.
 
 # How safe that is
-The pods restart once. A leak only takes longer to fill a larger limit; raises are therefore bounded over the history
-of the repository, and the same fault soon after our own raise goes to a person.
+The pods restart once. A leak only takes longer to fill a larger limit; raises are therefore bounded over the
+history of the repository, and the same fault soon after our own raise goes to a person.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import Any
+
+from typing_extensions import override
 
 from selfheal.cluster import pointer
 from selfheal.cluster.quantity import quantity
@@ -59,6 +63,7 @@ class OomKilled(Fault):
         "/spec/initContainers/*/resources/limits/memory",
     )
 
+    @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
         for workload in workloads(snapshot):
             for container in workload.containers:
@@ -70,6 +75,7 @@ class OomKilled(Fault):
                 if kills:
                     yield _finding(snapshot, workload, container, kills)
 
+    @override
     def remedy(self, finding: Finding) -> Remedy:
         field, limit = finding.facts["field"], finding.facts["limit"]
         if not limit:

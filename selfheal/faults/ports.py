@@ -1,4 +1,6 @@
-"""What is known of the ports and paths a container answers on: from specs, and (as a hint only) from its log."""
+"""What is known of the ports and paths a container answers on: from specs, and (as a hint only) from its
+log.
+"""
 
 from __future__ import annotations
 
@@ -79,7 +81,7 @@ def _service_ports(snapshot: Snapshot, workload: Workload, container: Container)
     return found
 
 
-def answering_paths(snapshot: Snapshot, workload: Workload, container: Container) -> tuple[str, ...]:
+def answering_paths(snapshot: Snapshot, container: Container) -> tuple[str, ...]:
     """Paths that specs ask the same program for: its other probes, and probes of the same image elsewhere."""
     now = pointer.resolve(container.spec, "/readinessProbe/httpGet/path")
     found: list[str] = []

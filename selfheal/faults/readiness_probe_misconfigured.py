@@ -1,27 +1,28 @@
 """The program works, but its readiness probe asks it the wrong way, so it never counts as ready.
 
 # What it is
-The probe's port, path, protocol or timing does not fit the program. The container runs, the pod stays at 0/1, and the
-Service has no endpoints.
+The probe's port, path, protocol or timing does not fit the program. The container runs, the pod stays at 0/1,
+and the Service has no endpoints.
 
 # How it is recognised
-A container of the current template runs and is not ready, and the kubelet's newest word on its readiness probe is:
-404, 401, 403 or 405 (path); refused on a port that the container does not have (port); an answer in another protocol,
-or TLS where there is none (protocol); no answer in time (timing). A start delay far beyond the time the pod runs, and
-beyond what it was before, is timing as well.
+A container of the current template runs and is not ready, and the kubelet's newest word on its readiness
+probe is: 404, 401, 403 or 405 (path); refused on a port that the container does not have (port); an answer in
+another protocol, or TLS where there is none (protocol); no answer in time (timing). A start delay far beyond
+the time the pod runs, and beyond what it was before, is timing as well.
 
 # How it is told from its neighbours
-A program that restarts crashes or is killed: look there first. 500 and 503 come from the program itself, which says
-that it is not ready. Refused on the very port that the container has means that it does not listen yet. A failed
-liveness probe restarts the container. Failures while a pod starts, followed by success, are normal.
+A program that restarts crashes or is killed: look there first. 500 and 503 come from the program itself,
+which says that it is not ready. Refused on the very port that the container has means that it does not listen
+yet. A failed liveness probe restarts the container. Failures while a pod starts, followed by success, are
+normal.
 
 # What is changed
-The field of the probe that is wrong: to what the last good template had, or to what other probes, ports and Services
-of the same workload say. The probe is never removed.
+The field of the probe that is wrong: to what the last good template had, or to what other probes, ports and
+Services of the same workload say. The probe is never removed.
 
 # How safe that is
-A probe that asks the right thing only lets working pods serve. Values come from specs and git history; the log may
-only choose among them.
+A probe that asks the right thing only lets working pods serve. Values come from specs and git history; the
+log may only choose among them.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
+
+from typing_extensions import override
 
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Object, Snapshot
@@ -50,7 +53,8 @@ from selfheal.faults.interface import AtLeast, Exact, Fault, FieldEdit, Finding,
 from selfheal.faults.ports import answering_paths, candidate_ports, declared_ports, listening
 from selfheal.incidents.record import Evidence, Target
 
-#: A container that restarted within these seconds before the snapshot is starting or crashing, not misprobed …
+#: A container that restarted within these seconds before the snapshot is starting or crashing, not misprobed
+#: …
 STARTING = 5
 #: … and a probe that last failed longer ago than this many of its periods has succeeded since.
 PERIODS = 6
@@ -103,6 +107,7 @@ class ReadinessProbeMisconfigured(Fault):
         )
     )
 
+    @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
         for workload in workloads(snapshot):
             for container in workload.containers:
@@ -115,6 +120,7 @@ class ReadinessProbeMisconfigured(Fault):
                         yield finding
                         break
 
+    @override
     def remedy(self, finding: Finding) -> Remedy:
         facts = finding.facts
         title = f"Let the readiness probe of {finding.object.name} ask what {finding.container} answers"
@@ -222,7 +228,7 @@ def _by_status(
     if code == "400" and "HTTPS" in text:
         return _Verdict("protocol", "httpGet/scheme", 0.9, "the port speaks TLS", ("HTTPS",), told)
     if code in ("404", "405", "410", "401", "403"):
-        paths = answering_paths(snapshot, workload, container)
+        paths = answering_paths(snapshot, container)
         why = f"the path answers {code}"
         return _Verdict("path", "httpGet/path", 0.95 if code in ("404", "410") else 0.85, why, paths, told)
     before = last_good(snapshot, workload, container.pointer + "/readinessProbe/httpGet/path")

@@ -1,23 +1,23 @@
 """A Service selects labels that no pod carries, while the pods it was meant for are ready.
 
 # What it is
-The Service's selector and the labels of its pods drifted apart, so the Service has no endpoints and callers are
-refused.
+The Service's selector and the labels of its pods drifted apart, so the Service has no endpoints and callers
+are refused.
 
 # How it is recognised
-No workload's pod template matches the selector, no live pod does, and the Service has no endpoints. One workload in
-the namespace is plainly meant: by its name, by selector pairs it does carry, or by selector values it carries under
-another key. Its pods are ready.
+No workload's pod template matches the selector, no live pod does, and the Service has no endpoints. One
+workload in the namespace is plainly meant: by its name, by selector pairs it does carry, or by selector
+values it carries under another key. Its pods are ready.
 
 # How it is told from its neighbours
-When pods match and are not ready, look at their readiness. When a workload matches but has no pods, look at why they
-are not created. When endpoints exist and connections are refused, it is the port. A Service without a selector, or of
-type ExternalName, has no pods by design.
+When pods match and are not ready, look at their readiness. When a workload matches but has no pods, look at
+why they are not created. When endpoints exist and connections are refused, it is the port. A Service without
+a selector, or of type ExternalName, has no pods by design.
 
 # What is changed
-The pairs of the Service's selector that the meant pods do not carry: to the value, or the key, the pods have; pairs
-they carry in no form are dropped. What results selects that workload alone. The workload's own selector is immutable
-and stays.
+The pairs of the Service's selector that the meant pods do not carry: to the value, or the key, the pods have;
+pairs they carry in no form are dropped. What results selects that workload alone. The workload's own selector
+is immutable and stays.
 
 # How safe that is
 Only labels that stand in the workload's spec are written. Pods are not touched.
@@ -27,6 +27,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+
+from typing_extensions import override
 
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Object, Snapshot, metadata, ref_of
@@ -50,6 +52,7 @@ class ServiceSelectorMismatch(Fault):
     blames = ("Service",)
     writes = ("/spec/selector/*",)
 
+    @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
         by_namespace: dict[str, list[tuple[Workload, dict[str, Any]]]] = {}
         for workload in workloads(snapshot):
@@ -74,6 +77,7 @@ class ServiceSelectorMismatch(Fault):
             if finding is not None:
                 yield finding
 
+    @override
     def remedy(self, finding: Finding) -> Remedy:
         facts = finding.facts
         origin = f"{facts['meant']} {facts['labels_field']}"
