@@ -1,7 +1,5 @@
 # The commands of the README, by name.
-.PHONY: demo test lint lock ci
-demo:
-	scripts/demo
+.PHONY: test lint lock ci
 test:
 	scripts/test
 lint:

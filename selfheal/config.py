@@ -36,7 +36,9 @@ class Jira(_Group):
     #: Name of the site's priority for "Critical" where the site has none of that name.
     critical_priority: str = "Highest"
     lease: int = Field(default=600, ge=30, description="seconds a claim holds")
-    taker_wait: int = Field(default=60, ge=0, description="seconds waited past expiry before taking a claim over")
+    taker_wait: int = Field(
+        default=60, ge=0, description="seconds waited past expiry before taking a claim over"
+    )
     #: Statuses by meaning, tried in this order against what the workflow offers.
     working_status: str = "Work in progress"
     pending_status: str = "Pending"
@@ -129,7 +131,14 @@ class Limits(_Group):
     stage_timeout: int = Field(default=900, ge=10)
     #: Hours until an unfinished incident is overdue, by priority; the last is for any other.
     deadline_hours: dict[str, float] = Field(
-        default_factory=lambda: {"Highest": 4, "High": 8, "Medium": 24, "Low": 72, "Lowest": 168, "*": 24}
+        default_factory=lambda: {
+            "Highest": 4.0,
+            "High": 8.0,
+            "Medium": 24.0,
+            "Low": 72.0,
+            "Lowest": 168.0,
+            "*": 24.0,
+        }
     )
     #: Open incidents above which the run observes only (a storm).
     storm: int = Field(default=50, ge=2)
@@ -251,7 +260,9 @@ def merged(lower: Mapping[str, Any], upper: Mapping[str, Any]) -> dict[str, Any]
     result = dict(lower)
     for name, value in upper.items():
         below = result.get(name)
-        result[name] = merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+        result[name] = (
+            merged(below, value) if isinstance(below, Mapping) and isinstance(value, Mapping) else value
+        )
     return result
 
 
@@ -270,7 +281,9 @@ def parse_file(text: str, origin: str) -> dict[str, Any]:
     if document is None:
         return {}
     if not isinstance(document, dict):
-        raise ConfigurationProblem(f"{origin} must be a mapping of settings, not a {type(document).__name__}.")
+        raise ConfigurationProblem(
+            f"{origin} must be a mapping of settings, not a {type(document).__name__}."
+        )
     for forbidden in ("endpoints", "repository_dir", "state_dir"):
         if forbidden in document:
             raise ConfigurationProblem(
@@ -281,7 +294,11 @@ def parse_file(text: str, origin: str) -> dict[str, Any]:
 
 
 def load(
-    *, file_text: str = "", origin: str = CONFIG_FILE, environ: Mapping[str, str] | None = None, flags: Mapping[str, Any] | None = None
+    *,
+    file_text: str = "",
+    origin: str = CONFIG_FILE,
+    environ: Mapping[str, str] | None = None,
+    flags: Mapping[str, Any] | None = None,
 ) -> Settings:
     """Settings from all sources.
 
@@ -297,7 +314,8 @@ def load(
         name = ".".join(str(part) for part in first["loc"])
         variable = "SELFHEAL_" + name.upper().replace(".", "_")
         raise ConfigurationProblem(
-            f"The setting {name} is wrong: {first['msg']}.", hint=f"Mend it in {origin} or in the variable {variable}."
+            f"The setting {name} is wrong: {first['msg']}.",
+            hint=f"Mend it in {origin} or in the variable {variable}.",
         ) from error
     for label in ("jira_url", "github_url", "github_server_url", "model_url"):
         _check_url(label, getattr(settings.endpoints, label))
@@ -322,10 +340,15 @@ def _check_url(name: str, url: str) -> None:
     parts = urlsplit(url)
     variable = ENDPOINT_VARIABLES[name][-1]
     if parts.scheme not in {"https", "http"} or not parts.hostname:
-        raise ConfigurationProblem(f"{variable} is not a web address.", hint=f"Write it like https://… in {variable}.")
+        raise ConfigurationProblem(
+            f"{variable} is not a web address.", hint=f"Write it like https://… in {variable}."
+        )
     if parts.username or parts.password:
-        raise ConfigurationProblem(f"{variable} carries credentials.", hint="Put the token into its own variable.")
+        raise ConfigurationProblem(
+            f"{variable} carries credentials.", hint="Put the token into its own variable."
+        )
     if parts.scheme == "http" and not is_loopback(url):
         raise ConfigurationProblem(
-            f"{variable} uses plain HTTP to {parts.hostname}; a token would travel readable.", hint="Use https."
+            f"{variable} uses plain HTTP to {parts.hostname}; a token would travel readable.",
+            hint="Use https.",
         )

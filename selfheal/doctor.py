@@ -14,7 +14,14 @@ from selfheal.config import Settings
 from selfheal.errors import ConfigurationProblem, SelfhealError
 
 #: What a live snapshot asks of the cluster: (resource, API group). Kept in step with `cluster.live` by a test.
-CLUSTER_READS = (("pods", ""), ("events", ""), ("services", ""), ("configmaps", ""), ("deployments", "apps"), ("replicasets", "apps"))
+CLUSTER_READS = (
+    ("pods", ""),
+    ("events", ""),
+    ("services", ""),
+    ("configmaps", ""),
+    ("deployments", "apps"),
+    ("replicasets", "apps"),
+)
 _SIGNING_KEY_MIN = 32
 
 
@@ -38,9 +45,15 @@ def examine(environ: Mapping[str, str], clock: Clock) -> Iterator[Check]:
     try:
         settings = config.load(file_text=_file_text(environ), environ=environ)
     except ConfigurationProblem as error:
-        yield Check("configuration", "failed", error.message, "Nothing else can be checked without it.", error.hint)
+        yield Check(
+            "configuration", "failed", error.message, "Nothing else can be checked without it.", error.hint
+        )
         return
-    yield Check("configuration", "ok", f"mode {settings.mode}, model {settings.model_name}, {len(settings.services)} services mapped")
+    yield Check(
+        "configuration",
+        "ok",
+        f"mode {settings.mode}, model {settings.model_name}, {len(settings.services)} services mapped",
+    )
     for area, check in (
         ("jira", _jira),
         ("github", _github),
@@ -51,7 +64,9 @@ def examine(environ: Mapping[str, str], clock: Clock) -> Iterator[Check]:
         yield from _guarded(area, check, settings, clock)
 
 
-def _guarded(area: str, check: Callable[[Settings, Clock], Iterator[Check]], settings: Settings, clock: Clock) -> Iterator[Check]:
+def _guarded(
+    area: str, check: Callable[[Settings, Clock], Iterator[Check]], settings: Settings, clock: Clock
+) -> Iterator[Check]:
     try:
         yield from check(settings, clock)
     except SelfhealError as error:
@@ -70,7 +85,9 @@ def _machine() -> Iterator[Check]:
     if shutil.which("git"):
         yield Check("machine", "ok", "git is there")
     else:
-        yield Check("machine", "missing", "git was not found", "Repositories are read with it.", "Install git.")
+        yield Check(
+            "machine", "missing", "git was not found", "Repositories are read with it.", "Install git."
+        )
 
 
 def _jira(settings: Settings, clock: Clock) -> Iterator[Check]:
@@ -93,7 +110,11 @@ def _jira(settings: Settings, clock: Clock) -> Iterator[Check]:
     yield Check("jira", "ok", f"{endpoints.jira_url} answers as {account.name}")
     if settings.jira.project:
         waiting = manager.fetch(max_results=1)
-        yield Check("jira", "ok", f"project {settings.jira.project} can be searched; {'some' if waiting else 'no'} incidents wait")
+        yield Check(
+            "jira",
+            "ok",
+            f"project {settings.jira.project} can be searched; {'some' if waiting else 'no'} incidents wait",
+        )
     if not settings.jira.escalation:
         yield Check(
             "jira", "warning", "nobody is named for escalations", "Incidents handed over stay unassigned.",
@@ -104,7 +125,9 @@ def _jira(settings: Settings, clock: Clock) -> Iterator[Check]:
 def _github(settings: Settings, clock: Clock) -> Iterator[Check]:
     endpoints = settings.endpoints
     if not endpoints.github_token.get_secret_value():
-        yield Check("github", "missing", "no GitHub token is set", "Pull requests need one.", "Set GITHUB_TOKEN.")
+        yield Check(
+            "github", "missing", "no GitHub token is set", "Pull requests need one.", "Set GITHUB_TOKEN."
+        )
         return
     if not endpoints.github_repository:
         yield Check(
@@ -128,7 +151,13 @@ def _github(settings: Settings, clock: Clock) -> Iterator[Check]:
 
 def _kubernetes(settings: Settings, clock: Clock) -> Iterator[Check]:
     if not settings.endpoints.kubeconfig:
-        yield Check("kubernetes", "missing", "no kubeconfig is set", "Causes are found in the cluster.", "Set KUBECONFIG.")
+        yield Check(
+            "kubernetes",
+            "missing",
+            "no kubeconfig is set",
+            "Causes are found in the cluster.",
+            "Set KUBECONFIG.",
+        )
         return
     from selfheal.cluster.live import LiveCluster
 

@@ -58,7 +58,9 @@ class Outage(SelfhealError):
 
     code = "outage"
 
-    def __init__(self, message: str, *, hint: str = "", code: str | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self, message: str, *, hint: str = "", code: str | None = None, retry_after: float | None = None
+    ) -> None:
         super().__init__(message, hint=hint, code=code)
         self.retry_after = retry_after
 

@@ -10,7 +10,18 @@ from typing import Any
 
 import pytest
 
-_AMBIENT = ("GITHUB_", "ATLASSIAN_", "OPENAI_", "SELFHEAL_", "KUBECONFIG", "KUBERNETES_", "CREWAI_", "GIT_", "RUNNER_", "ANTHROPIC_")
+_AMBIENT = (
+    "GITHUB_",
+    "ATLASSIAN_",
+    "OPENAI_",
+    "SELFHEAL_",
+    "KUBECONFIG",
+    "KUBERNETES_",
+    "CREWAI_",
+    "GIT_",
+    "RUNNER_",
+    "ANTHROPIC_",
+)
 
 
 def _shared() -> Path | None:
@@ -32,7 +43,9 @@ def shared() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def _hermetic(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+def _hermetic(
+    request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> Iterator[None]:
     if request.node.get_closest_marker("live"):
         yield
         return

@@ -17,15 +17,12 @@ from selfheal.incidents.errors import IncidentError
 
 #: Command -> (module, attribute, one line for --help). The module is imported only when the command runs.
 COMMANDS: dict[str, tuple[str, str, str]] = {
-    "run": ("selfheal.cli.run", "run", "Heal the incidents assigned to the bot, all stages."),
-    "stage": ("selfheal.cli.stage", "stage", "Run one stage of one incident."),
-    "diagnose": ("selfheal.cli.diagnose", "diagnose", "Find the root cause in a cluster or a snapshot of one."),
-    "repair": ("selfheal.cli.repair", "repair", "Propose the fix for what is found, in a repository."),
-    "incidents": ("selfheal.cli.incidents", "incidents", "List and show incidents as Jira and selfheal see them."),
-    "state": ("selfheal.cli.state", "state", "Read or set the state of an incident."),
+    "diagnose": (
+        "selfheal.cli.diagnose",
+        "diagnose",
+        "Find the root cause in a cluster or a snapshot of one.",
+    ),
     "doctor": ("selfheal.cli.doctor", "doctor", "Check what is configured, what answers, what is missing."),
-    "demo": ("selfheal.cli.demo", "demo", "Watch the crew heal incidents on the embedded sandbox."),
-    "sandbox": ("selfheal.cli.sandbox", "sandbox", "Serve the embedded JSM, GitHub and Kubernetes."),
 }
 
 
@@ -48,7 +45,9 @@ class _LazyGroup(click.Group):
             formatter.write_dl([(name, line) for name, (_module, _attribute, line) in COMMANDS.items()])
 
 
-@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.group(
+    cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110}
+)
 @click.version_option(__version__, prog_name="selfheal")
 def group() -> None:
     """Heals Kubernetes incidents filed in Jira Service Management.

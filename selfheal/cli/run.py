@@ -16,11 +16,26 @@ MODES = click.Choice(["observe", "propose", "heal"])
 
 @click.command()
 @click.option("--incident", "keys", multiple=True, metavar="KEY", help="Only this incident; may be repeated.")
-@click.option("--assignee", default="", help="Account the incidents are assigned to. Default: the token's own.")
-@click.option("--priority", default="", metavar="NAMES", help="Only these priorities, comma separated, such as High,Critical.")
-@click.option("--max-incidents", type=click.IntRange(1, 256), help="At most this many; the rest waits for the next run.")
-@click.option("--parallel", type=click.IntRange(1, 16), default=2, show_default=True, help="Incidents served at a time.")
-@click.option("--mode", type=MODES, help="observe: propose in Jira only; propose: open pull requests; heal: merge approved ones.")
+@click.option(
+    "--assignee", default="", help="Account the incidents are assigned to. Default: the token's own."
+)
+@click.option(
+    "--priority",
+    default="",
+    metavar="NAMES",
+    help="Only these priorities, comma separated, such as High,Critical.",
+)
+@click.option(
+    "--max-incidents", type=click.IntRange(1, 256), help="At most this many; the rest waits for the next run."
+)
+@click.option(
+    "--parallel", type=click.IntRange(1, 16), default=2, show_default=True, help="Incidents served at a time."
+)
+@click.option(
+    "--mode",
+    type=MODES,
+    help="observe: propose in Jira only; propose: open pull requests; heal: merge approved ones.",
+)
 @click.option("--model", metavar="NAME", help="builtin, or a provider model such as openai/gpt-5-mini.")
 @click.option("--dry-run", is_flag=True, help="Write nothing anywhere; say what would have been written.")
 @click.option("--log-level", type=click.Choice(["DEBUG", "INFO", "WARNING", "ERROR"]), default=None)
@@ -62,18 +77,24 @@ def heal(
     from selfheal.stages.dispatch import Dispatcher
 
     presenter = Presenter(Console(stderr=quiet, highlight=False), detail=detail)
-    configure_logging(Path("logs/selfheal.log"), str(flags.get("log_level") or environ.get("SELFHEAL_LOG_LEVEL") or "INFO"))
+    configure_logging(
+        Path("logs/selfheal.log"), str(flags.get("log_level") or environ.get("SELFHEAL_LOG_LEVEL") or "INFO")
+    )
     dispatcher = Dispatcher(environ, flags, presenter.event)
     started = dispatcher.clock.now()
     queue = dispatcher.queue(keys=keys, assignee=assignee, priority=priority)
     reports: dict[str, list[StageReport]] = {}
     if queue.items:
-        presenter.line("run", f"{dispatcher.run_id}: {len(queue.items)} incident(s), mode {dispatcher.settings.mode}")
+        presenter.line(
+            "run", f"{dispatcher.run_id}: {len(queue.items)} incident(s), mode {dispatcher.settings.mode}"
+        )
         reports = dispatcher.heal(queue, parallel=parallel)
     else:
         presenter.line("run", "Nothing to do: no incident is assigned to us and none is in flight.")
     if queue.left_for_next_run:
-        presenter.line("run", f"{queue.left_for_next_run} more wait for the next run (--max-incidents).", "yellow")
+        presenter.line(
+            "run", f"{queue.left_for_next_run} more wait for the next run (--max-incidents).", "yellow"
+        )
     document = run_document(dispatcher.run_id, started, dispatcher.clock.now(), reports, dispatcher.settings)
     path = write_result(Path("results"), document)
     presenter.line("run", f"result: {path}", "dim")

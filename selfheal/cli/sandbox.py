@@ -17,12 +17,34 @@ def sandbox() -> None:
 
 
 @sandbox.command()
-@click.option("--only", default=",".join(PARTS), show_default=True, metavar="NAMES", help="Which servers, comma separated.")
-@click.option("--scenario", "scenarios", multiple=True, metavar="NAME", help="Stage this scenario; may be repeated.")
-@click.option("--env-file", type=click.Path(dir_okay=False, path_type=Path), help="Write the variables another shell needs.")
-@click.option("--directory", type=click.Path(file_okay=False, path_type=Path), help="Where repositories are kept.")
-@click.option("--time-factor", type=click.FloatRange(1, 1000), default=20.0, show_default=True, help="How much faster than life.")
-def serve(only: str, scenarios: tuple[str, ...], env_file: Path | None, directory: Path | None, time_factor: float) -> None:
+@click.option(
+    "--only",
+    default=",".join(PARTS),
+    show_default=True,
+    metavar="NAMES",
+    help="Which servers, comma separated.",
+)
+@click.option(
+    "--scenario", "scenarios", multiple=True, metavar="NAME", help="Stage this scenario; may be repeated."
+)
+@click.option(
+    "--env-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    help="Write the variables another shell needs.",
+)
+@click.option(
+    "--directory", type=click.Path(file_okay=False, path_type=Path), help="Where repositories are kept."
+)
+@click.option(
+    "--time-factor",
+    type=click.FloatRange(1, 1000),
+    default=20.0,
+    show_default=True,
+    help="How much faster than life.",
+)
+def serve(
+    only: str, scenarios: tuple[str, ...], env_file: Path | None, directory: Path | None, time_factor: float
+) -> None:
     """Serve the sandbox on loopback until interrupted.
 
     Then, in another shell: `set -a; . ./FILE; set +a; selfheal run`.
@@ -32,7 +54,9 @@ def serve(only: str, scenarios: tuple[str, ...], env_file: Path | None, director
     parts = tuple(part.strip() for part in only.split(",") if part.strip())
     wrong = [part for part in parts if part not in PARTS]
     if wrong or not parts:
-        raise click.UsageError(f"--only takes {', '.join(PARTS)}; {', '.join(wrong) or 'nothing'} is none of them.")
+        raise click.UsageError(
+            f"--only takes {', '.join(PARTS)}; {', '.join(wrong) or 'nothing'} is none of them."
+        )
     with World(directory, scenarios=list(scenarios), only=parts, time_factor=time_factor) as world:
         if env_file is not None:
             world.env_file(env_file)

@@ -33,7 +33,12 @@ def stage(
     from selfheal.redaction.logfilter import configure_logging
     from selfheal.stages.dispatch import Dispatcher
 
-    flags = {"mode": mode, "dry_run": "true" if dry_run else None, "log_level": log_level, "model": {"name": model}}
+    flags = {
+        "mode": mode,
+        "dry_run": "true" if dry_run else None,
+        "log_level": log_level,
+        "model": {"name": model},
+    }
     presenter = Presenter(Console(stderr=form == "json", highlight=False))
     configure_logging(Path("logs/selfheal.log"), log_level or os.environ.get("SELFHEAL_LOG_LEVEL") or "INFO")
     dispatcher = Dispatcher(os.environ, flags, presenter.event, own_key=False)

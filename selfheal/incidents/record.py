@@ -10,14 +10,14 @@ from __future__ import annotations
 import json
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from selfheal.incidents.errors import OverBudget, RecordInvalid
 from selfheal.incidents.states import SERVED_BY, Stage, State
 
-RECORD_VERSION = 1
+RECORD_VERSION: Final = 1
 
 #: Characters of compact JSON a section may take.
 BUDGETS = {"analysis": 8_192, "change": 6_144, "verification": 6_144}
@@ -284,7 +284,6 @@ class Record(_Part):
             and not change.signature
         )
 
-
     @property
     def revert_due(self) -> bool:
         """Whether the verification saw a regression whose revert is not proposed yet."""
@@ -337,14 +336,17 @@ def load(document: Any) -> Record:
         raise RecordInvalid("The stored record is not a JSON object.", hint=_REPAIR)
     if document.get("version") != RECORD_VERSION:
         raise RecordInvalid(
-            f"The stored record has version {document.get('version')!r}; this program reads {RECORD_VERSION}.", hint=_REPAIR
+            f"The stored record has version {document.get('version')!r}; this program reads {RECORD_VERSION}.",
+            hint=_REPAIR,
         )
     try:
         return Record.model_validate(document)
     except ValidationError as error:
         first = error.errors()[0]
         where = "/".join(str(part) for part in first["loc"])
-        raise RecordInvalid(f"The stored record is invalid at {where}: {first['msg']}.", hint=_REPAIR) from error
+        raise RecordInvalid(
+            f"The stored record is invalid at {where}: {first['msg']}.", hint=_REPAIR
+        ) from error
 
 
 _REPAIR = "Set a valid state with `selfheal state set KEY STATE --force --reason ...`, or add the label selfheal-retry."

@@ -62,7 +62,9 @@ def proof_for(current: State, to: State) -> tuple[type[Proof], ...]:
     if to not in TRANSITIONS[current]:
         ways = ", ".join(sorted(TRANSITIONS[current])) or "none: it has ended"
         raise TransitionRefused(
-            f"No step leads from {current} to {to}.", hint=f"Steps from {current}: {ways}.", code="no-such-step"
+            f"No step leads from {current} to {to}.",
+            hint=f"Steps from {current}: {ways}.",
+            code="no-such-step",
         )
     special = _SPECIAL.get((current, to))
     if special is not None:
@@ -138,7 +140,15 @@ def _check_content(record: Record, to: State, proof: Proof) -> None:
 
 
 def advance(
-    key: str, record: Record, to: State, proof: object, *, at: datetime, stage: str = "", run: str = "", note: str = ""
+    key: str,
+    record: Record,
+    to: State,
+    proof: object,
+    *,
+    at: datetime,
+    stage: str = "",
+    run: str = "",
+    note: str = "",
 ) -> Record:
     """The record after the step. The proof's content becomes part of it; nothing else does.
 

@@ -75,4 +75,3 @@ SERVED_BY: dict[State, Stage] = {
     _S.PR_MERGED: Stage.DEPLOY,
     _S.VERIFICATION_IN_PROGRESS: Stage.DEPLOY,
 }
-

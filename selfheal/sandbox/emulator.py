@@ -108,7 +108,9 @@ class Emulator:
 
     def not_found(self, request: Request) -> Response:
         """The vendor's body for an unknown path."""
-        return json_response({"message": f"{self.name} sandbox: no route {request.method} {request.path}"}, 404)
+        return json_response(
+            {"message": f"{self.name} sandbox: no route {request.method} {request.path}"}, 404
+        )
 
     def limit(self, request: Request, who: str) -> Response | None:
         """A 429 of the vendor's shape when the caller is over its rate, else None."""
@@ -219,7 +221,9 @@ class Emulator:
         """Serve on loopback in a thread; answers the URL."""
         self._server = make_server("127.0.0.1", port, self, threaded=True, request_handler=_QuietHandler)
         self._server.daemon_threads = True  # type: ignore[attr-defined]
-        self._thread = threading.Thread(target=self._server.serve_forever, name=f"sandbox-{self.name}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, name=f"sandbox-{self.name}", daemon=True
+        )
         self._thread.start()
         return self.url
 
@@ -234,7 +238,9 @@ class Emulator:
         self.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
 

@@ -56,9 +56,14 @@ def main(directory: str) -> int:
         register(token)
         if not endpoints.github_repository:
             raise ConfigurationProblem(
-                "No repository is configured.", hint="Set GITHUB_REPOSITORY to owner/name, or GITHUB_OWNER and GITHUB_REPO."
+                "No repository is configured.",
+                hint="Set GITHUB_REPOSITORY to owner/name, or GITHUB_OWNER and GITHUB_REPO.",
             )
-        clone(f"{endpoints.github_server_url.rstrip('/')}/{endpoints.github_repository}.git", Path(directory), token=token)
+        clone(
+            f"{endpoints.github_server_url.rstrip('/')}/{endpoints.github_repository}.git",
+            Path(directory),
+            token=token,
+        )
     except SelfhealError as error:
         code = next((name for name, kind in _ERRORS.items() if isinstance(error, kind)), "failed")
         sys.stdout.write(json.dumps({"code": code, "message": error.message, "hint": error.hint}) + "\n")

@@ -59,10 +59,14 @@ class Dispatcher:
         """The configuration of the default branch, fetched first where no checkout was given."""
         bare = config.load(environ=self.environ)
         self._given = bool(bare.repository_dir)
-        self._clones = Path(bare.state_dir) / "repositories" / bare.endpoints.github_repository.replace("/", "__")
+        self._clones = (
+            Path(bare.state_dir) / "repositories" / bare.endpoints.github_repository.replace("/", "__")
+        )
         if not self._given and bare.endpoints.github_repository:
             fetch(self._clones / "main", self.environ)
-            return settings_of({**self.environ, "SELFHEAL_REPOSITORY_DIR": str((self._clones / "main").resolve())})
+            return settings_of(
+                {**self.environ, "SELFHEAL_REPOSITORY_DIR": str((self._clones / "main").resolve())}
+            )
         return settings_of(self.environ)
 
     def queue(self, *, keys: tuple[str, ...] = (), assignee: str = "", priority: str = "") -> Queue:
@@ -99,19 +103,30 @@ class Dispatcher:
     def serve(self, stage: Stage, key: str) -> StageReport:
         """One stage of one incident, the repository fetched before it where the stage reads it."""
         extra: dict[str, str] = {}
-        if not self._given and self.settings.endpoints.github_repository and stage in journey.READS_REPOSITORY:
+        if (
+            not self._given
+            and self.settings.endpoints.github_repository
+            and stage in journey.READS_REPOSITORY
+        ):
             directory = self._clones / key
             try:
                 fetch(directory, self.environ)
             except SelfhealError as error:
                 return StageReport(
-                    stage, key, Outcome.POSTPONED, summary=error.message, hint=error.hint, exit_code=error.exit_code
+                    stage,
+                    key,
+                    Outcome.POSTPONED,
+                    summary=error.message,
+                    hint=error.hint,
+                    exit_code=error.exit_code,
                 )
             extra["SELFHEAL_REPOSITORY_DIR"] = str(directory.resolve())
         return self._pool.run(stage, key, extra)
 
     def _open_pool(self) -> StagePool:
-        pool = StagePool(self.environ, timeout=self.settings.limits.stage_timeout, on_event=self.on_event, clock=self.clock)
+        pool = StagePool(
+            self.environ, timeout=self.settings.limits.stage_timeout, on_event=self.on_event, clock=self.clock
+        )
         pool.warm_up()
         return pool
 

@@ -22,7 +22,11 @@ def serve(work: Work) -> None:
     progress.emit("gate", rules=[verdict.rule for verdict in signed.policy] if signed else [])
     work.summary = "The gate derived the change again and signed it."
     if mode_for(work.settings, record) == "observe":
-        work.hand_over("observe-mode", "The mode is observe: the proposed change is for a person to make.", _as_text(work, patch))
+        work.hand_over(
+            "observe-mode",
+            "The mode is observe: the proposed change is for a person to make.",
+            _as_text(work, patch),
+        )
 
 
 def _as_text(work: Work, patch: bytes) -> str:

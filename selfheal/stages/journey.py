@@ -32,7 +32,9 @@ def heal(key: str, first: Stage, serve: Serve) -> list[StageReport]:
     return reports
 
 
-def heal_all(queue: Sequence[tuple[str, Stage]], serve: Serve, *, parallel: int) -> dict[str, list[StageReport]]:
+def heal_all(
+    queue: Sequence[tuple[str, Stage]], serve: Serve, *, parallel: int
+) -> dict[str, list[StageReport]]:
     """Serves all incidents, ``parallel`` at a time. Reports by key, in the order of the queue."""
     with ThreadPoolExecutor(max_workers=max(1, parallel), thread_name_prefix="incident") as threads:
         running = {key: threads.submit(heal, key, first, serve) for key, first in queue}

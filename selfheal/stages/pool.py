@@ -28,7 +28,9 @@ EventSink = Callable[[str, str, dict[str, Any]], None]
 class StagePool:
     """Runs stages in children. One pool a process; safe to call from several threads."""
 
-    def __init__(self, environ: Mapping[str, str], *, timeout: float, on_event: EventSink, clock: Clock | None = None) -> None:
+    def __init__(
+        self, environ: Mapping[str, str], *, timeout: float, on_event: EventSink, clock: Clock | None = None
+    ) -> None:
         self._environ = dict(environ)
         self._timeout = timeout
         self._on_event = on_event
@@ -61,7 +63,9 @@ class StagePool:
         self._on_event(key, "stage", {"stage": stage.value, "pid": child.pid})
         report = self._listen(ours, stage, key, started + self._timeout)
         if report is None:
-            report = self._buried(child, stage, key, timed_out=self._clock.monotonic() >= started + self._timeout)
+            report = self._buried(
+                child, stage, key, timed_out=self._clock.monotonic() >= started + self._timeout
+            )
         child.join(5)
         if child.is_alive():
             child.kill()
@@ -88,7 +92,11 @@ class StagePool:
         if timed_out:
             child.kill()
         child.join(10)
-        cause = f"took longer than {self._timeout:.0f} s and was stopped" if timed_out else f"died ({_exit_text(child.exitcode)})"
+        cause = (
+            f"took longer than {self._timeout:.0f} s and was stopped"
+            if timed_out
+            else f"died ({_exit_text(child.exitcode)})"
+        )
         return StageReport(
             stage.value,
             key,

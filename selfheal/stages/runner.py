@@ -6,6 +6,7 @@ The order is the same for every stage, so it stands here once. What differs is i
 
 from __future__ import annotations
 
+import importlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -41,7 +42,9 @@ def keep_secrets(settings: Settings) -> None:
     register(*(secret.get_secret_value() for secret in held if secret.get_secret_value()))
 
 
-def run_stage(stage: Stage, key: str, settings: Settings, *, clock: Clock | None = None, run_id: str = "") -> StageReport:
+def run_stage(
+    stage: Stage, key: str, settings: Settings, *, clock: Clock | None = None, run_id: str = ""
+) -> StageReport:
     """Serves ``key`` as ``stage``. Whatever happens is a report; only a defect of this function itself raises."""
     clock = clock or SystemClock()
     keep_secrets(settings)
@@ -49,7 +52,9 @@ def run_stage(stage: Stage, key: str, settings: Settings, *, clock: Clock | None
     manager: JSMStateManager | None = None
     work: Work | None = None
     try:
-        manager = JSMStateManager.connect(settings, clock=clock, run_id=run_id or os.environ.get("SELFHEAL_RUN_ID", ""))
+        manager = JSMStateManager.connect(
+            settings, clock=clock, run_id=run_id or os.environ.get("SELFHEAL_RUN_ID", "")
+        )
         work = Work(stage=stage, key=key, settings=settings, clock=clock, manager=manager)
         report = _served(work)
     except (SelfhealError, IncidentError) as error:
@@ -72,10 +77,16 @@ def _served(work: Work) -> StageReport:
     if record.state in ENDED:
         return _report(work, incident, "Nothing to do: the incident has ended.")
     if record.served_by is not work.stage:
-        return _report(work, incident, f"The incident is served by {record.served_by} now, not by {work.stage}.")
+        return _report(
+            work, incident, f"The incident is served by {record.served_by} now, not by {work.stage}."
+        )
     if record.not_before is not None and record.not_before > work.clock.now():
         return StageReport(
-            work.stage, work.key, Outcome.POSTPONED, record.state, f"An outage put it off until {record.not_before:%H:%M:%S} UTC."
+            work.stage,
+            work.key,
+            Outcome.POSTPONED,
+            record.state,
+            f"An outage put it off until {record.not_before:%H:%M:%S} UTC.",
         )
     if work.manager.overdue(incident):
         incident = work.hand_over("overdue", f"The incident stayed in {record.state} past its deadline.")
@@ -88,20 +99,10 @@ def _served(work: Work) -> StageReport:
 
 def body(stage: Stage) -> Callable[[Work], None]:
     """The work of a stage. Imported late: most stages need CrewAI, the gate does not."""
-    match stage:
-        case Stage.ANALYZE:
-            from selfheal.stages import analyze as module
-        case Stage.FIX:
-            from selfheal.stages import fix as module  # type: ignore[no-redef]
-        case Stage.GATE:
-            from selfheal.stages import gate as module  # type: ignore[no-redef]
-        case Stage.PR:
-            from selfheal.stages import pr as module  # type: ignore[no-redef]
-        case Stage.DEPLOY:
-            from selfheal.stages import deploy as module  # type: ignore[no-redef]
-        case _:
-            raise Refused(f"{stage} is not a stage of a single incident.")
-    return module.serve
+    if stage is Stage.COORDINATE:
+        raise Refused(f"{stage} is not a stage of a single incident.")
+    serve: Callable[[Work], None] = importlib.import_module(f"selfheal.stages.{stage}").serve
+    return serve
 
 
 def _report(work: Work, incident: Incident, summary: str) -> StageReport:
@@ -132,11 +133,22 @@ def _report(work: Work, incident: Incident, summary: str) -> StageReport:
 
 
 def _failed(
-    stage: Stage, key: str, manager: JSMStateManager | None, work: Work | None, error: SelfhealError | IncidentError
+    stage: Stage,
+    key: str,
+    manager: JSMStateManager | None,
+    work: Work | None,
+    error: SelfhealError | IncidentError,
 ) -> StageReport:
     """What an error means for the incident. Outages and configuration use no attempt; defects are counted."""
     progress.emit("error", stage=stage, message=error.message, hint=error.hint, code=error.code)
-    report = StageReport(stage, key, Outcome.FAILED, summary=error.message, hint=error.hint, exit_code=getattr(error, "exit_code", 1))
+    report = StageReport(
+        stage,
+        key,
+        Outcome.FAILED,
+        summary=error.message,
+        hint=error.hint,
+        exit_code=getattr(error, "exit_code", 1),
+    )
     try:
         match error:
             case Waiting():
@@ -148,7 +160,9 @@ def _failed(
                 report.outcome, report.exit_code = Outcome.BUSY, 0
             case CredentialProblem():
                 pass
-            case NeedsPerson() | Refused() | IncidentError() if work is not None and work.incident is not None:
+            case NeedsPerson() | Refused() | IncidentError() if (
+                work is not None and work.incident is not None
+            ):
                 work.hand_over(error.code, error.message, error.hint)
                 report.outcome, report.exit_code = Outcome.PERSON, 4
             case SelfhealError() if manager is not None and work is not None and work.incident is not None:

@@ -57,7 +57,8 @@ class Work:
         """The record as last read."""
         if self.incident is None or self.incident.record is None:
             raise SelfhealError(f"{self.key} has no record yet.", code="no-record")
-        return self.incident.record
+        record: Record = self.incident.record
+        return record
 
     def reload(self) -> Record:
         """Reads the incident again."""
@@ -133,7 +134,9 @@ class Work:
         self.tokens = {"input": result.input_tokens, "output": result.output_tokens, "calls": result.calls}
         self.summary = result.summary
         if result.fell_back:
-            progress.emit("note", text=f"The configured model failed; {agent} went on with the built-in playbook.")
+            progress.emit(
+                "note", text=f"The configured model failed; {agent} went on with the built-in playbook."
+            )
 
     # -- the report ----------------------------------------------------------------------------------------
 
@@ -153,7 +156,11 @@ class Work:
         found["attempt"] = record.attempt
         if record.analysis is not None:
             analysis = record.analysis
-            found |= {"fault": analysis.fault or analysis.verdict, "object": str(analysis.object or ""), "cause": analysis.summary}
+            found |= {
+                "fault": analysis.fault or analysis.verdict,
+                "object": str(analysis.object or ""),
+                "cause": analysis.summary,
+            }
         if record.change is not None:
             found |= {"fix": record.change.title, "paths": list(record.change.paths)}
         if record.pull_request is not None:

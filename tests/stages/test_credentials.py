@@ -1,0 +1,37 @@
+"""The trust table, proven: which credential can reach which stage."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfheal.config import ENDPOINT_VARIABLES
+from selfheal.incidents.states import Stage
+from selfheal.stages.credentials import CHECKOUT_HOLDS, HOLDS, environment_for
+
+EVERYTHING = {name: f"value-of-{name}" for names in ENDPOINT_VARIABLES.values() for name in names} | {
+    "PATH": "/bin", "AWS_SECRET_ACCESS_KEY": "x", "SELFHEAL_MODE": "heal", "SSH_AUTH_SOCK": "y",
+}  # fmt: skip
+WRITES_CODE = {"GITHUB_TOKEN", "SELFHEAL_GITHUB_TOKEN"}
+MODEL = {"OPENAI_API_KEY", "SELFHEAL_OPENAI_API_KEY"}
+
+
+@pytest.mark.parametrize("stage", list(Stage))
+def test_no_stage_holds_a_write_token_beside_a_model(stage):
+    held = set(environment_for(HOLDS[stage], EVERYTHING))
+    assert not (held & WRITES_CODE and held & MODEL)
+    assert bool(held & WRITES_CODE) is (stage is Stage.PR)
+    assert ("SELFHEAL_SIGNING_KEY" in held) is (stage in (Stage.GATE, Stage.PR))
+    assert ("KUBECONFIG" in held) is (stage in (Stage.COORDINATE, Stage.ANALYZE, Stage.DEPLOY))
+
+
+@pytest.mark.parametrize("holds", [(), CHECKOUT_HOLDS, *HOLDS.values()])
+def test_foreign_credentials_reach_nobody_and_settings_everybody(holds):
+    held = environment_for(holds, EVERYTHING)
+    assert "AWS_SECRET_ACCESS_KEY" not in held
+    assert "SSH_AUTH_SOCK" not in held
+    assert held["SELFHEAL_MODE"] == "heal"
+
+
+def test_the_warm_process_holds_nothing():
+    secret = {name for names in ENDPOINT_VARIABLES.values() for name in names}
+    assert not secret & set(environment_for((), EVERYTHING))
