@@ -40,7 +40,7 @@ def load_dump(directory: Path) -> Snapshot:
     if not reader.coverage and not reader.incomplete:
         raise ConfigurationProblem(
             f"{directory} holds no Kubernetes objects.",
-            hint="Expected are files such as <namespace>/pods.json, as `kubectl cluster-info dump` writes them.",
+            hint="Expected: files such as <namespace>/pods.json, as `kubectl cluster-info dump` writes.",
         )
     return Snapshot(
         reader.objects,

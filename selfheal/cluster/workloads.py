@@ -25,6 +25,11 @@ def mappings(value: Any) -> list[dict[str, Any]]:
     return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
 
 
+def strings(value: Any) -> dict[str, str]:
+    """The pairs of a mapping whose values are texts, as labels and selectors are."""
+    return {key: item for key, item in mapping(value).items() if isinstance(item, str)}
+
+
 def number(value: Any, default: int = 0) -> int:
     """A whole number of a spec or status, ``default`` for anything odd."""
     return value if isinstance(value, int) and not isinstance(value, bool) else default
@@ -40,10 +45,10 @@ def pod_spec(workload: Object) -> dict[str, Any]:
     return mapping(pointer.resolve(workload, spec_pointer(str(workload.get("kind", ""))), {}))
 
 
-def pod_labels(workload: Object) -> dict[str, Any]:
+def pod_labels(workload: Object) -> dict[str, str]:
     """The labels pods of a workload carry."""
     where = spec_pointer(str(workload.get("kind", ""))).removesuffix("/spec") + "/metadata/labels"
-    return mapping(pointer.resolve(workload, where, {}))
+    return strings(pointer.resolve(workload, where, {}))
 
 
 @dataclass(frozen=True)
@@ -147,7 +152,7 @@ def current_pods(snapshot: Snapshot, workload: Object) -> list[Object]:
             pod
             for pod in pods
             if not update
-            or mapping(metadata(pod).get("labels")).get("controller-revision-hash") in (None, update)
+            or strings(metadata(pod).get("labels")).get("controller-revision-hash") in (None, update)
         ] or pods
     else:
         pods = snapshot.pods_of(workload)

@@ -12,7 +12,7 @@ from statistics import median
 
 from selfheal.cluster.snapshot import Object, Snapshot, metadata, ref_of
 from selfheal.cluster.times import parse
-from selfheal.cluster.workloads import Workload, condition, mapping, mappings, ready
+from selfheal.cluster.workloads import Workload, condition, mapping, mappings, ready, strings
 from selfheal.faults.references import references
 from selfheal.faults.service_selector_mismatch import matches
 
@@ -75,14 +75,14 @@ def _current(lines: list[str], taken_at: datetime) -> list[str]:
 def _back_since(snapshot: Snapshot, namespace: str, name: str, failed: datetime | None) -> bool:
     """Whether pods behind a Service became ready only about when a call failed, or after it."""
     service = snapshot.get("Service", namespace, name) if name and failed else None
-    selector = mapping(mapping((service or {}).get("spec")).get("selector"))
+    selector = strings(mapping((service or {}).get("spec")).get("selector"))
     if not selector or failed is None:
         return False
     since = [
         moment
         for pod in snapshot.list("Pod", namespace)
         if ready(pod)
-        and matches(selector, mapping(metadata(pod).get("labels")))
+        and matches(selector, strings(metadata(pod).get("labels")))
         and (moment := parse(condition(pod, "Ready").get("lastTransitionTime"))) is not None
     ]
     return bool(since) and (min(since) - failed).total_seconds() > -RECOVERING
@@ -100,7 +100,7 @@ def _service_in(snapshot: Snapshot, workload: Workload, line: str) -> str:
             return str(addresses[address])
     for host in _HOST.findall(line):
         if host.split(".")[0] in names and host.split(".")[0] != workload.ref.name:
-            return str(host.split(".")[0])
+            return host.split(".")[0]
     return ""
 
 

@@ -19,6 +19,7 @@ from selfheal.cluster.workloads import (
     ready,
     state,
     statuses,
+    strings,
 )
 from selfheal.diagnosis.calls import failing_calls
 from selfheal.faults.evidence import seconds_before
@@ -173,13 +174,13 @@ def of_service(snapshot: Snapshot, service: Object) -> Iterator[Symptom]:
     """A Service that selects pods and has none ready, or aims at a port that its pods do not have."""
     spec = mapping(service.get("spec"))
     ref = ref_of(service)
-    selector = mapping(spec.get("selector"))
+    selector = strings(spec.get("selector"))
     if not selector or spec.get("type") == "ExternalName":
         return
     pods = [
         pod
         for pod in snapshot.list("Pod", ref.namespace)
-        if matches(selector, mapping(metadata(pod).get("labels")))
+        if matches(selector, strings(metadata(pod).get("labels")))
         and not metadata(pod).get("deletionTimestamp")
     ]
     if snapshot.known("Pod", ref.namespace) and not any(ready(pod) for pod in pods):
@@ -254,5 +255,5 @@ def selected_by(snapshot: Snapshot, workload: Workload) -> list[Object]:
     return [
         service
         for service in snapshot.list("Service", workload.namespace)
-        if (selector := mapping(mapping(service.get("spec")).get("selector"))) and matches(selector, labels)
+        if (selector := strings(mapping(service.get("spec")).get("selector"))) and matches(selector, labels)
     ]

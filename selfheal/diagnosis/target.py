@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from selfheal.cluster.kinds import BY_KIND, WORKLOADS
 from selfheal.cluster.snapshot import Snapshot, metadata, ref_of
-from selfheal.cluster.workloads import Workload, by_ref, workloads
+from selfheal.cluster.workloads import Workload, by_ref, mapping, strings, workloads
 from selfheal.diagnosis.calls import called
 from selfheal.diagnosis.symptoms import selected_by
 from selfheal.errors import UsageProblem
@@ -144,8 +144,8 @@ def _needs(snapshot: Snapshot, ref: ObjectRef, first: bool) -> Iterator[ObjectRe
                 yield ObjectRef(kind="Service", namespace=ref.namespace, name=ref.name)
         return
     obj = snapshot.find(ref) if ref.kind == "Service" else None
-    selector = (obj.get("spec") or {}).get("selector") if obj is not None else None
-    if isinstance(selector, dict) and selector:
+    selector = strings(mapping((obj or {}).get("spec")).get("selector"))
+    if selector:
         for other in workloads(snapshot):
             if other.namespace == ref.namespace and matches(selector, labels_of(other)):
                 yield other.ref

@@ -13,9 +13,18 @@ from dataclasses import dataclass
 LINES = 400
 WIDTH = 2000
 
-_NAME = r"[\"'`$%{(\[<]*(?P<name>[A-Za-z_][A-Za-z0-9_.\-]{1,80})[\"'`})\]>%]*"
-_UPPER = r"[\"'`$%{(\[<]*(?P<name>[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[A-Z]{4,40})[\"'`})\]>%]*"
-_VARIABLE = r"(?:env(?:ironment)?[ _-]?(?:var(?:iable)?s?)?|variable|setting|config(?:uration)?(?: key| value| option)?|parameter|option)"
+_QUOTE, _UNQUOTE = r"[\"'`$%{(\[<]*", r"[\"'`})\]>%]*"
+_NAME = rf"{_QUOTE}(?P<name>[A-Za-z_][A-Za-z0-9_.\-]{{1,80}}){_UNQUOTE}"
+#: Without a word such as "variable" beside it, only what is written like a variable's name counts as one.
+_UPPER = rf"{_QUOTE}(?P<name>[A-Z][A-Z0-9]*(?:_[A-Z0-9]+)+|[A-Z]{{4,40}}){_UNQUOTE}"
+_VARIABLE = (
+    r"(?:env(?:ironment)?[ _-]?(?:var(?:iable)?s?)?|variable|setting|config(?:uration)?(?: key| value| option)?"
+    r"|parameter|option)"
+)
+_ABSENT = (
+    r"(?:missing|required|undefined|unset|not set|not defined|not found|not present|be set|empty|no value)"
+)
+_VERB = r"(?:is|was|has|must|not|cannot)\b.{0,20}?"
 _MISSING = (
     re.compile(rf"KeyError: {_NAME}\s*$"),
     re.compile(rf"os\.environ\[{_NAME}\]"),
@@ -25,33 +34,34 @@ _MISSING = (
     re.compile(
         rf"(?i:(?:missing|required|undefined|unset|empty|no)(?: required| mandatory)? {_VARIABLE})[:\s]+{_NAME}"
     ),
-    re.compile(
-        rf"(?i:{_VARIABLE})[:\s]+{_NAME}\s*(?i:(?:is|was|has|must|not|cannot)\b.{{0,20}}?"
-        r"(?:missing|required|undefined|unset|not set|not defined|not found|not present|be set|empty|no value))"
-    ),
-    re.compile(
-        rf"{_UPPER}:?\s*(?i:(?:environment variable|env var|variable)?\s*(?:is|was|has|must|not|cannot)\b.{{0,20}}?"
-        r"(?:missing|required|undefined|unset|not set|set|not defined|not found|not present|be set|empty|no value))"
-    ),
+    re.compile(rf"(?i:{_VARIABLE})[:\s]+{_NAME}\s*(?i:{_VERB}{_ABSENT})"),
+    re.compile(rf"{_UPPER}:?\s*(?i:(?:environment variable|env var|variable)?\s*{_VERB}(?:{_ABSENT}|set))"),
     re.compile(rf"(?i:missing|required|must set|please set|expected|undefined):?\s+{_UPPER}"),
     re.compile(rf"{_UPPER}[:=]?\s+(?i:missing|required|field required|undefined)\b"),
     re.compile(rf"{_UPPER}: (?i:parameter (?:null or )?not set|unbound variable)"),
     re.compile(rf"{_UPPER}: NotPresent"),
 )
+_CANNOT = (
+    r"(?:invalid|illegal|bad|malformed|unparsable|unsupported|unknown|wrong|unexpected|unable to parse"
+    r"|cannot parse|can't parse|could not parse|failed to parse|parsing|parse error (?:in|for)|convert(?:ing)?)"
+)
+_KIND_OF_VALUE = (
+    r"(?:value|format|number|integer|port|url|uri|duration|boolean|setting|environment variable|env var|for|of"
+    r"|in|the)"
+)
+_NOT_THAT = (
+    r"(?:invalid|not a valid|not valid|be a|be an|be one of|be between|numeric|integer|number|malformed|url"
+    r"|positive)"
+)
 _INVALID = (
+    re.compile(rf"(?i:{_CANNOT})(?i:\s+{_KIND_OF_VALUE})*[:\s]+{_UPPER}"),
     re.compile(
-        rf"(?i:invalid|illegal|bad|malformed|unparsable|unsupported|unknown|wrong|unexpected|unable to parse|cannot parse"
-        rf"|can't parse|could not parse|failed to parse|parsing|parse error (?:in|for)|convert(?:ing)?)"
-        rf"(?i:\s+(?:value|format|number|integer|port|url|uri|duration|boolean|setting|environment variable|env var|for|of|in|the))*"
-        rf"[:\s]+{_UPPER}"
+        rf"{_UPPER}(?:\s*[:=]\s*\S{{0,80}})?[:,]?\s+"
+        rf"(?i:(?:is|has|must|should|cannot|does not|expects?)\b.{{0,40}}?{_NOT_THAT})"
     ),
     re.compile(
-        rf"{_UPPER}(?:\s*[:=]\s*\S{{0,80}})?[:,]?\s+(?i:(?:is|has|must|should|cannot|does not|expects?)\b.{{0,40}}?"
-        r"(?:invalid|not a valid|not valid|be a|be an|be one of|be between|numeric|integer|number|malformed|url|positive))"
-    ),
-    re.compile(
-        rf"{_UPPER}\b.{{0,60}}?(?i:invalid|not a number|NaN|cannot be parsed|could not be parsed|ParseIntError|ValueError"
-        r"|NumberFormatException|strconv\.)"
+        rf"{_UPPER}\b.{{0,60}}?(?i:invalid|not a (?:valid )?number|NaN\b|cannot be parsed|could not be parsed"
+        r"|ParseIntError|ValueError|NumberFormatException|strconv\.)"
     ),
     re.compile(rf"(?i:error (?:decoding|reading|loading|assigning)|assigning) {_UPPER}"),
 )
@@ -61,8 +71,8 @@ _VALUE = (
     re.compile(r"For input string: \"(?P<value>[^\"]{0,200})\""),
     re.compile(r"strconv\.\w+: parsing \"(?P<value>[^\"]{0,200})\""),
     re.compile(
-        r"(?i:(?:invalid|unknown|missing unit in|unknown unit.{0,20} in) (?:duration|port|url|uri|level|log level|boolean|number"
-        r"|integer|value|address|timezone|time zone)):?\s+[\"'`](?P<value>[^\"'`]{0,200})[\"'`]"
+        r"(?i:(?:invalid|unknown|missing unit in|unknown unit.{0,20} in) (?:duration|port|url|uri|level|log level"
+        r"|boolean|number|integer|value|address|timezone|time zone)):?\s+[\"'`](?P<value>[^\"'`]{0,200})[\"'`]"
     ),
     re.compile(r"parse \"(?P<value>[^\"]{1,200})\": (?:first path segment|invalid|missing protocol|net/url)"),
     re.compile(r"\(value [\"'](?P<value>[^\"']{0,200})[\"']\)"),
@@ -71,8 +81,9 @@ _VALUE = (
     re.compile(r"input string '(?P<value>[^']{0,200})' was not in a correct format", re.IGNORECASE),
 )
 _SEVERE = re.compile(
-    r"error|fatal|panic|exception|critical|invalid|missing|required|must|not set|unset|undefined|unbound|cannot|could not"
-    r"|unable|failed|not found|parse|parsing|convert|unknown|wrong|bad |illegal|malformed|expects|present|placeholder",
+    r"error|fatal|panic|exception|critical|invalid|missing|required|must|not |unset|undefined|unbound|cannot"
+    r"|could not|unable|failed|parse|parsing|convert|unknown|wrong|bad |illegal|malformed|expects|present"
+    r"|placeholder",
     re.IGNORECASE,
 )
 

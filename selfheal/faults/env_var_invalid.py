@@ -1,5 +1,4 @@
-"""A program refuses to work because an environment variable is missing, misspelled, shadowed or has a bad
-value.
+"""An environment variable is missing, misspelled, shadowed or has a value the program cannot use.
 
 # What it is
 The pod's template sets variables by hand, and one of them is not what the program needs. The program says so

@@ -35,18 +35,19 @@ from selfheal.incidents.record import Evidence, Target
 
 WAITING = frozenset({"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull"})
 _UNREACHABLE = re.compile(
-    r"failed to do request|no such host|dial tcp|i/o timeout|connection refused|connection reset|x509:|TLS handshake"
-    r"|server misbehaving|network is unreachable|deadline exceeded|status(?: code)?:? 5\d\d|50[0-9] (?:Bad|Service|Gateway)"
-    r"|toomanyrequests|429 Too Many",
+    r"failed to do request|no such host|dial tcp|i/o timeout|connection refused|connection reset|x509:"
+    r"|TLS handshake|server misbehaving|network is unreachable|deadline exceeded|status(?: code)?:? 5\d\d"
+    r"|50[0-9] (?:Bad|Service|Gateway)|toomanyrequests|429 Too Many",
     re.IGNORECASE,
 )
 _UNAUTHORIZED = re.compile(
-    r"failed to authorize|unauthorized|\b401\b|\b403\b|forbidden|authentication required|no basic auth|access denied"
-    r"|insufficient_scope|authorization failed",
+    r"failed to authorize|unauthorized|\b401\b|\b403\b|forbidden|authentication required|no basic auth"
+    r"|access denied|insufficient_scope|authorization failed",
     re.IGNORECASE,
 )
 _NOT_FOUND = re.compile(
-    r"not found|notfound|manifest unknown|manifest_unknown|name_unknown|name unknown|does not exist|no match for platform",
+    r"not found|notfound|manifest unknown|manifest_unknown|name_unknown|name unknown|does not exist"
+    r"|no match for platform",
     re.IGNORECASE,
 )
 _NO_NAME = re.compile(r"InvalidImageName|couldn't parse image|invalid reference format", re.IGNORECASE)

@@ -9,7 +9,7 @@ from typing import Any
 
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Object, Snapshot, ref_of
-from selfheal.cluster.workloads import Container, Workload, mapping, mappings, workloads
+from selfheal.cluster.workloads import Container, Workload, mapping, mappings, strings, workloads
 from selfheal.faults.evidence import of_log
 from selfheal.incidents.record import Evidence
 
@@ -65,12 +65,12 @@ def candidate_ports(snapshot: Snapshot, workload: Workload, container: Container
 
 
 def _service_ports(snapshot: Snapshot, workload: Workload, container: Container) -> list[int]:
-    labels = mapping(pointer.resolve(workload.object, "/spec/template/metadata/labels", {}))
+    labels = strings(pointer.resolve(workload.object, "/spec/template/metadata/labels", {}))
     names = dict(declared_ports(container))
     found = []
     for service in snapshot.list("Service", workload.namespace):
         spec = mapping(service.get("spec"))
-        selector = mapping(spec.get("selector"))
+        selector = strings(spec.get("selector"))
         if not selector or any(labels.get(key) != value for key, value in selector.items()):
             continue
         for port in mappings(spec.get("ports")):

@@ -26,13 +26,12 @@ Only labels that stand in the workload's spec are written. Pods are not touched.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from typing_extensions import override
 
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Object, Snapshot, metadata, ref_of
-from selfheal.cluster.workloads import Workload, mapping, mappings, pod_labels, ready, workloads
+from selfheal.cluster.workloads import Workload, mapping, mappings, pod_labels, ready, strings, workloads
 from selfheal.faults.evidence import on_object
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, Remedy
 from selfheal.faults.nearness import likeness
@@ -54,7 +53,7 @@ class ServiceSelectorMismatch(Fault):
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
-        by_namespace: dict[str, list[tuple[Workload, dict[str, Any]]]] = {}
+        by_namespace: dict[str, list[tuple[Workload, dict[str, str]]]] = {}
         for workload in workloads(snapshot):
             if workload.ref.kind in _KINDS:
                 labels = labels_of(workload)
@@ -62,14 +61,14 @@ class ServiceSelectorMismatch(Fault):
         for service in snapshot.list("Service"):
             spec = mapping(service.get("spec"))
             namespace = str(metadata(service).get("namespace") or "")
-            selector = mapping(spec.get("selector"))
+            selector = strings(spec.get("selector"))
             if not selector or spec.get("type") == "ExternalName" or not snapshot.known("Pod", namespace):
                 continue
             candidates = by_namespace.get(namespace, [])
             if any(matches(selector, labels) for _workload, labels in candidates):
                 continue
             if any(
-                matches(selector, mapping(metadata(pod).get("labels")))
+                matches(selector, strings(metadata(pod).get("labels")))
                 for pod in snapshot.list("Pod", namespace)
             ) or has_endpoints(snapshot, service):
                 continue
@@ -98,14 +97,14 @@ class ServiceSelectorMismatch(Fault):
         )
 
 
-def labels_of(workload: Workload) -> dict[str, Any]:
+def labels_of(workload: Workload) -> dict[str, str]:
     """The labels the workload's pods carry."""
     if workload.ref.kind == "Pod":
-        return mapping(metadata(workload.object).get("labels"))
+        return strings(metadata(workload.object).get("labels"))
     return pod_labels(workload.object)
 
 
-def matches(selector: dict[str, Any], labels: dict[str, Any]) -> bool:
+def matches(selector: dict[str, str], labels: dict[str, str]) -> bool:
     """Whether a Service's selector picks these labels."""
     return all(labels.get(key) == value for key, value in selector.items())
 
@@ -121,13 +120,13 @@ def _slices(snapshot: Snapshot) -> dict[tuple[str, str], list[Object]]:
     found: dict[tuple[str, str], list[Object]] = {}
     for item in snapshot.list("EndpointSlice"):
         meta = metadata(item)
-        name = str(mapping(meta.get("labels")).get("kubernetes.io/service-name", ""))
+        name = str(strings(meta.get("labels")).get("kubernetes.io/service-name", ""))
         found.setdefault((str(meta.get("namespace") or ""), name), []).append(item)
     return found
 
 
 def _finding(
-    service: Object, selector: dict[str, Any], candidates: list[tuple[Workload, dict[str, Any]]]
+    service: Object, selector: dict[str, str], candidates: list[tuple[Workload, dict[str, str]]]
 ) -> Finding | None:
     ref = ref_of(service)
     ranked = sorted(
@@ -174,7 +173,7 @@ def _finding(
     )
 
 
-def _points(service: Object, selector: dict[str, Any], workload: Workload, labels: dict[str, Any]) -> float:
+def _points(service: Object, selector: dict[str, str], workload: Workload, labels: dict[str, str]) -> float:
     """How plainly the Service was meant for the workload: names, shared pairs, shared values, ports."""
     name = ref_of(service).name
     points = 0.0
@@ -190,25 +189,23 @@ def _points(service: Object, selector: dict[str, Any], workload: Workload, label
             points += 2.0
         elif key in labels and likeness(str(labels[key]), str(value)) >= 0.75:
             points += 1.5
-    numbers, names = set(), set()
+    aims = set()
     for container in workload.containers:
         for port in mappings(container.spec.get("ports")):
-            numbers.add(port.get("containerPort"))
-            names.add(port.get("name"))
+            aims.update({str(port.get("containerPort")), str(port.get("name"))})
     for port in mappings(mapping(service.get("spec")).get("ports")):
-        aimed = port.get("targetPort", port.get("port"))
-        if aimed in numbers or aimed in names:
+        if str(port.get("targetPort", port.get("port"))) in aims:
             points += 0.5
             break
     return points
 
 
 def _wanted(
-    selector: dict[str, Any], meant: Workload, labels: dict[str, Any], others: list[dict[str, Any]]
-) -> dict[str, Any]:
+    selector: dict[str, str], meant: Workload, labels: dict[str, str], others: list[dict[str, str]]
+) -> dict[str, str]:
     """The selector nearest to the present one that picks the meant workload and no other."""
-    wanted: dict[str, Any] = {}
-    own = mapping(mapping(mapping(meant.object.get("spec")).get("selector")).get("matchLabels"))
+    wanted: dict[str, str] = {}
+    own = strings(mapping(mapping(meant.object.get("spec")).get("selector")).get("matchLabels"))
     for key, value in selector.items():
         if labels.get(key) == value:
             wanted[key] = value
