@@ -156,13 +156,11 @@ def current_pods(snapshot: Snapshot, workload: Object) -> list[Object]:
         ] or pods
     else:
         pods = snapshot.pods_of(workload)
-    keep_failed = kind in ("Job", "CronJob", "Pod")
+    over = ("Succeeded",) if kind in ("Job", "CronJob", "Pod") else ("Succeeded", "Failed")
     return [
         pod
         for pod in pods
-        if not metadata(pod).get("deletionTimestamp")
-        and mapping(pod.get("status")).get("phase")
-        not in ({"Succeeded"} if keep_failed else {"Succeeded", "Failed"})
+        if not metadata(pod).get("deletionTimestamp") and mapping(pod.get("status")).get("phase") not in over
     ]
 
 

@@ -100,7 +100,8 @@ def _service_in(snapshot: Snapshot, workload: Workload, line: str) -> str:
             return str(addresses[address])
     for host in _HOST.findall(line):
         if host.split(".")[0] in names and host.split(".")[0] != workload.ref.name:
-            return host.split(".")[0]
+            name: str = host.split(".")[0]
+            return name
     return ""
 
 

@@ -9,12 +9,11 @@ from typing import Any
 
 from selfheal.cluster.snapshot import Object, Snapshot, ref_of
 from selfheal.cluster.times import event_time
-from selfheal.cluster.workloads import Workload, state, statuses
+from selfheal.cluster.workloads import Workload, mapping, mappings, state, statuses
 from selfheal.incidents.record import Evidence, ObjectRef
 
 #: Characters of a text that evidence quotes.
 QUOTED = 300
-_DIGITS = re.compile(r"\d+")
 
 
 def on_object(obj: Object | ObjectRef, field: str, value: Any, message: str) -> Evidence:
@@ -91,10 +90,6 @@ def complaints(snapshot: Snapshot, workload: Workload) -> Iterator[tuple[str, st
 
 
 def _is_init(pod: Object, name: str) -> bool:
-    found = (pod.get("status") or {}).get("initContainerStatuses") or ()
-    return any(isinstance(item, dict) and item.get("name") == name for item in found)
-
-
-def alike(text: str) -> str:
-    """A text without its numbers, to recognise repetitions."""
-    return _DIGITS.sub("#", text)
+    return any(
+        item.get("name") == name for item in mappings(mapping(pod.get("status")).get("initContainerStatuses"))
+    )

@@ -24,11 +24,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from typing import Any
 
 from typing_extensions import override
 
 from selfheal.cluster.snapshot import Object, Snapshot
-from selfheal.cluster.workloads import Container, Workload, last_good, state, statuses, workloads
+from selfheal.cluster.workloads import (
+    Container,
+    Workload,
+    last_good,
+    mapping,
+    mappings,
+    state,
+    statuses,
+    workloads,
+)
 from selfheal.faults.evidence import QUOTED, container_of, newest_first, of_event, on_object, text_of
 from selfheal.faults.interface import Fault, FieldEdit, Finding, LastGood, OneOf, Remedy
 from selfheal.incidents.record import Evidence, Target
@@ -114,7 +124,7 @@ def _examine(snapshot: Snapshot, workload: Workload, container: Container, pod: 
     pod_image = next(
         (str(item.get("image")) for item in _specs(pod) if item.get("name") == container.name), image
     )
-    if waiting.get("reason") not in WAITING or pod_image != image:
+    if str(waiting.get("reason")) not in WAITING or pod_image != image:
         return None
     before = last_good(snapshot, workload, container.pointer + "/image")
     for text, evidence in _messages(snapshot, container, pod, waiting):
@@ -129,19 +139,13 @@ def _examine(snapshot: Snapshot, workload: Workload, container: Container, pod: 
     return None
 
 
-def _specs(pod: Object) -> list[dict[str, object]]:
-    spec = pod.get("spec")
-    spec = spec if isinstance(spec, dict) else {}
-    return [
-        item
-        for part in ("initContainers", "containers")
-        for item in spec.get(part) or ()
-        if isinstance(item, dict)
-    ]
+def _specs(pod: Object) -> list[dict[str, Any]]:
+    spec = mapping(pod.get("spec"))
+    return [item for part in ("initContainers", "containers") for item in mappings(spec.get(part))]
 
 
 def _messages(
-    snapshot: Snapshot, container: Container, pod: Object, waiting: dict[str, object]
+    snapshot: Snapshot, container: Container, pod: Object, waiting: dict[str, Any]
 ) -> Iterator[tuple[str, Evidence]]:
     """What the last pull said, the waiting state first."""
     text = str(waiting.get("message") or "")
