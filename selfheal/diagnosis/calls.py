@@ -10,11 +10,11 @@ from datetime import datetime
 from itertools import pairwise
 from statistics import median
 
-from selfheal.cluster.snapshot import Object, Snapshot, metadata, ref_of
+from selfheal.cluster.labels import pods_selected, selector_of
+from selfheal.cluster.snapshot import Object, Snapshot, ref_of
 from selfheal.cluster.times import parse
-from selfheal.cluster.workloads import Workload, condition, mapping, mappings, ready, strings
+from selfheal.cluster.workloads import Workload, condition, mapping, mappings, ready
 from selfheal.faults.references import references
-from selfheal.faults.service_selector_mismatch import matches
 
 _FAILS = re.compile(
     r"connection refused|i/o timeout|no such host|ECONNREFUSED|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|connection timed out"
@@ -75,15 +75,12 @@ def _current(lines: list[str], taken_at: datetime) -> list[str]:
 def _back_since(snapshot: Snapshot, namespace: str, name: str, failed: datetime | None) -> bool:
     """Whether pods behind a Service became ready only about when a call failed, or after it."""
     service = snapshot.get("Service", namespace, name) if name and failed else None
-    selector = strings(mapping((service or {}).get("spec")).get("selector"))
-    if not selector or failed is None:
+    if service is None or failed is None:
         return False
     since = [
         moment
-        for pod in snapshot.list("Pod", namespace)
-        if ready(pod)
-        and matches(selector, strings(metadata(pod).get("labels")))
-        and (moment := parse(condition(pod, "Ready").get("lastTransitionTime"))) is not None
+        for pod in pods_selected(snapshot, namespace, selector_of(service))
+        if ready(pod) and (moment := parse(condition(pod, "Ready").get("lastTransitionTime"))) is not None
     ]
     return bool(since) and (min(since) - failed).total_seconds() > -RECOVERING
 

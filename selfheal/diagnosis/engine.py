@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 
 from selfheal.clock import Clock, SystemClock
+from selfheal.cluster.labels import selected_by
 from selfheal.cluster.snapshot import Snapshot, ref_of
 from selfheal.cluster.workloads import Workload, by_ref, workloads
 from selfheal.diagnosis import symptoms
@@ -25,6 +26,8 @@ SURE = 0.5
 #: help.
 FAR = 0.45
 TRIED = 0.85
+#: A probe finding less sure than this may be the consequence of a surer one on what the workload calls.
+DOUBTED = 0.8
 _NEEDED = (
     "Pod",
     "Event",
@@ -184,22 +187,20 @@ def _reduced(snapshot: Snapshot, found: list[Finding]) -> list[Finding]:
     """Without findings that another one accounts for; those are listed as explained by it."""
     explained: dict[int, list[Explained]] = {}
     gone: set[int] = set()
-    calls = {finding.object: _calls(snapshot, finding.object) for finding in found if len(found) > 1}
+    by_object: dict[ObjectRef, list[int]] = {}
+    for index, finding in enumerate(found):
+        by_object.setdefault(finding.object, []).append(index)
     for weak_index, weak in enumerate(found):
-        for strong_index, strong in enumerate(found):
-            if weak_index == strong_index or weak_index in gone or strong_index in gone:
-                continue
-            same = weak.object == strong.object and (strong.fault, weak.fault) in PRECEDENCE
-            same = same and weak.container == strong.container
-            caller = (
-                weak.fault == "readiness-probe-misconfigured"
-                and weak.variant in ("timing", "path")
-                and weak.confidence < 0.8 <= strong.confidence
-                and bool(calls.get(weak.object, frozenset()) & _front(snapshot, strong))
-            )
-            if same or caller:
-                gone.add(weak_index)
-                explained.setdefault(strong_index, []).append(Explained(fault=weak.fault, object=weak.object))
+        rivals = [(index, found[index]) for index in by_object[weak.object]]
+        causes = [
+            index
+            for index, strong in rivals
+            if strong.container == weak.container and (strong.fault, weak.fault) in PRECEDENCE
+        ] or _callees(snapshot, weak, found)
+        causes = [index for index in causes if index not in gone]
+        if causes:
+            gone.add(weak_index)
+            explained.setdefault(causes[0], []).append(Explained(fault=weak.fault, object=weak.object))
     return [
         replace(finding, explains=(*finding.explains, *explained.get(index, ())))
         for index, finding in enumerate(found)
@@ -207,9 +208,17 @@ def _reduced(snapshot: Snapshot, found: list[Finding]) -> list[Finding]:
     ]
 
 
-def _calls(snapshot: Snapshot, ref: ObjectRef) -> frozenset[ObjectRef]:
-    workload = by_ref(snapshot).get(ref)
-    return frozenset(ref_of(service) for service in called(snapshot, workload)) if workload else frozenset()
+def _callees(snapshot: Snapshot, weak: Finding, found: list[Finding]) -> list[int]:
+    """Surer findings on what a workload calls, where its probe may only fail because of them."""
+    workload = by_ref(snapshot).get(weak.object)
+    if workload is None or weak.fault != "readiness-probe-misconfigured" or weak.confidence >= DOUBTED:
+        return []
+    calls = {ref_of(service) for service in called(snapshot, workload)}
+    return [
+        index
+        for index, strong in enumerate(found)
+        if strong.object != weak.object and strong.confidence >= DOUBTED and calls & _front(snapshot, strong)
+    ]
 
 
 def _front(snapshot: Snapshot, finding: Finding) -> set[ObjectRef]:
@@ -217,7 +226,7 @@ def _front(snapshot: Snapshot, finding: Finding) -> set[ObjectRef]:
     if finding.object.kind == "Service":
         return {finding.object}
     workload = _workload_of(snapshot, finding)
-    return {ref_of(service) for service in symptoms.selected_by(snapshot, workload)} if workload else set()
+    return {ref_of(service) for service in selected_by(snapshot, workload)} if workload else set()
 
 
 def _workload_of(snapshot: Snapshot, finding: Finding) -> Workload | None:
@@ -264,15 +273,13 @@ def _symptoms(snapshot: Snapshot, target: Target | None) -> list[Symptom]:
     if target is not None and target.name:
         obj = snapshot.get(target.kind, target.namespace, target.name)
         if obj is not None and target.kind == "Service":
-            selected = [
-                found for found in workloads(snapshot) if obj in symptoms.selected_by(snapshot, found)
-            ]
+            selected = [found for found in workloads(snapshot) if obj in selected_by(snapshot, found)]
             return list(_unique([*symptoms.of_service(snapshot, obj), *_of_all(snapshot, selected)]))
         own = by_ref(snapshot).get(ref_of(snapshot.workload_of(obj))) if obj is not None else None
         if own is None:
             return []
         services = [
-            *symptoms.selected_by(snapshot, own),
+            *selected_by(snapshot, own),
             *called(snapshot, own),
             *filter(None, [snapshot.get("Service", own.namespace, own.ref.name)]),
         ]

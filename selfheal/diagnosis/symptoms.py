@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from selfheal.cluster.labels import pods_selected, selector_of
 from selfheal.cluster.snapshot import Object, Snapshot, metadata, ref_of
 from selfheal.cluster.times import parse
 from selfheal.cluster.workloads import (
@@ -19,11 +20,9 @@ from selfheal.cluster.workloads import (
     ready,
     state,
     statuses,
-    strings,
 )
 from selfheal.diagnosis.calls import failing_calls
 from selfheal.faults.evidence import seconds_before
-from selfheal.faults.service_selector_mismatch import labels_of, matches
 from selfheal.incidents.record import ObjectRef
 
 #: Seconds after an abnormal end during which a container that runs again is still not called well.
@@ -174,15 +173,10 @@ def of_service(snapshot: Snapshot, service: Object) -> Iterator[Symptom]:
     """A Service that selects pods and has none ready, or aims at a port that its pods do not have."""
     spec = mapping(service.get("spec"))
     ref = ref_of(service)
-    selector = strings(spec.get("selector"))
-    if not selector or spec.get("type") == "ExternalName":
+    selector = selector_of(service)
+    if not selector:
         return
-    pods = [
-        pod
-        for pod in snapshot.list("Pod", ref.namespace)
-        if matches(selector, strings(metadata(pod).get("labels")))
-        and not metadata(pod).get("deletionTimestamp")
-    ]
+    pods = pods_selected(snapshot, ref.namespace, selector)
     if snapshot.known("Pod", ref.namespace) and not any(ready(pod) for pod in pods):
         yield Symptom(ref, "has no ready endpoints")
         return
@@ -205,12 +199,20 @@ def _has_port(pod: Object, aimed: Any) -> bool:
 
 
 def _used(snapshot: Snapshot, claim: Object) -> bool:
-    ref = ref_of(claim)
-    return any(
-        mapping(volume.get("persistentVolumeClaim")).get("claimName") == ref.name
-        for pod in snapshot.list("Pod", ref.namespace)
-        for volume in mappings(mapping(pod.get("spec")).get("volumes"))
+    """Whether a pod mounts the claim."""
+    used: frozenset[tuple[str, str]] = snapshot.memo(
+        "claims-in-use", lambda: frozenset(_claims_in_use(snapshot))
     )
+    ref = ref_of(claim)
+    return (ref.namespace, ref.name) in used
+
+
+def _claims_in_use(snapshot: Snapshot) -> Iterator[tuple[str, str]]:
+    for pod in snapshot.list("Pod"):
+        for volume in mappings(mapping(pod.get("spec")).get("volumes")):
+            name = mapping(volume.get("persistentVolumeClaim")).get("claimName")
+            if name:
+                yield str(metadata(pod).get("namespace") or ""), str(name)
 
 
 def _autoscaler(scaler: Object) -> Iterator[Symptom]:
@@ -247,13 +249,3 @@ def _ingress(snapshot: Snapshot, ingress: Object) -> Iterator[Symptom]:
             for found in ports
         ):
             yield Symptom(ref, f"sends to a port that the Service {name} does not have")
-
-
-def selected_by(snapshot: Snapshot, workload: Workload) -> list[Object]:
-    """Services whose selector picks the workload's pods."""
-    labels = labels_of(workload)
-    return [
-        service
-        for service in snapshot.list("Service", workload.namespace)
-        if (selector := strings(mapping(service.get("spec")).get("selector"))) and matches(selector, labels)
-    ]

@@ -10,13 +10,12 @@ import re
 from collections.abc import Iterator
 
 from selfheal.cluster.kinds import BY_KIND, WORKLOADS
+from selfheal.cluster.labels import selected_by, selector_of, workloads_selected
 from selfheal.cluster.snapshot import Snapshot, metadata, ref_of
-from selfheal.cluster.workloads import Workload, by_ref, mapping, strings, workloads
+from selfheal.cluster.workloads import Workload, by_ref, workloads
 from selfheal.diagnosis.calls import called
-from selfheal.diagnosis.symptoms import selected_by
 from selfheal.errors import UsageProblem
 from selfheal.faults.references import references
-from selfheal.faults.service_selector_mismatch import labels_of, matches
 from selfheal.incidents.record import ObjectRef, Target
 
 _WORD = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
@@ -144,8 +143,5 @@ def _needs(snapshot: Snapshot, ref: ObjectRef, first: bool) -> Iterator[ObjectRe
                 yield ObjectRef(kind="Service", namespace=ref.namespace, name=ref.name)
         return
     obj = snapshot.find(ref) if ref.kind == "Service" else None
-    selector = strings(mapping((obj or {}).get("spec")).get("selector"))
-    if selector:
-        for other in workloads(snapshot):
-            if other.namespace == ref.namespace and matches(selector, labels_of(other)):
-                yield other.ref
+    if obj is not None:
+        yield from (found.ref for found in workloads_selected(snapshot, ref.namespace, selector_of(obj)))

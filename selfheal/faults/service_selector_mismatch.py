@@ -30,8 +30,9 @@ from collections.abc import Iterable
 from typing_extensions import override
 
 from selfheal.cluster import pointer
+from selfheal.cluster.labels import labels_of, matches, pods_selected, selector_of, workloads_selected
 from selfheal.cluster.snapshot import Object, Snapshot, metadata, ref_of
-from selfheal.cluster.workloads import Workload, mapping, mappings, pod_labels, ready, strings, workloads
+from selfheal.cluster.workloads import Workload, mapping, mappings, ready, strings, workloads
 from selfheal.faults.evidence import on_object
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, Remedy
 from selfheal.faults.nearness import likeness
@@ -53,25 +54,19 @@ class ServiceSelectorMismatch(Fault):
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
-        by_namespace: dict[str, list[tuple[Workload, dict[str, str]]]] = {}
-        for workload in workloads(snapshot):
-            if workload.ref.kind in _KINDS:
-                labels = labels_of(workload)
-                by_namespace.setdefault(workload.namespace, []).append((workload, labels))
         for service in snapshot.list("Service"):
-            spec = mapping(service.get("spec"))
-            namespace = str(metadata(service).get("namespace") or "")
-            selector = strings(spec.get("selector"))
-            if not selector or spec.get("type") == "ExternalName" or not snapshot.known("Pod", namespace):
+            selector, namespace = selector_of(service), str(metadata(service).get("namespace") or "")
+            if not selector or not snapshot.known("Pod", namespace) or _has_endpoints(snapshot, service):
                 continue
-            candidates = by_namespace.get(namespace, [])
-            if any(matches(selector, labels) for _workload, labels in candidates):
+            if workloads_selected(snapshot, namespace, selector) or pods_selected(
+                snapshot, namespace, selector
+            ):
                 continue
-            if any(
-                matches(selector, strings(metadata(pod).get("labels")))
-                for pod in snapshot.list("Pod", namespace)
-            ) or has_endpoints(snapshot, service):
-                continue
+            candidates = [
+                (workload, labels_of(workload))
+                for workload in workloads(snapshot)
+                if workload.namespace == namespace and workload.ref.kind in _KINDS
+            ]
             finding = _finding(service, selector, candidates)
             if finding is not None:
                 yield finding
@@ -97,19 +92,7 @@ class ServiceSelectorMismatch(Fault):
         )
 
 
-def labels_of(workload: Workload) -> dict[str, str]:
-    """The labels the workload's pods carry."""
-    if workload.ref.kind == "Pod":
-        return strings(metadata(workload.object).get("labels"))
-    return pod_labels(workload.object)
-
-
-def matches(selector: dict[str, str], labels: dict[str, str]) -> bool:
-    """Whether a Service's selector picks these labels."""
-    return all(labels.get(key) == value for key, value in selector.items())
-
-
-def has_endpoints(snapshot: Snapshot, service: Object) -> bool:
+def _has_endpoints(snapshot: Snapshot, service: Object) -> bool:
     """Whether any EndpointSlice of the Service lists an address."""
     ref = ref_of(service)
     slices: dict[tuple[str, str], list[Object]] = snapshot.memo("slices", lambda: _slices(snapshot))
