@@ -9,7 +9,7 @@ from selfheal.cluster.snapshot import Snapshot
 from selfheal.diagnosis.engine import Diagnosis
 from selfheal.faults.interface import Finding
 from selfheal.incidents.record import BUDGETS, Analysis, Evidence, LastGood, ObjectRef, compact
-from selfheal.redaction import redactor
+from selfheal.redaction import Redactor, redactor
 
 EVIDENCE = 8
 EXPLAINS = 12
@@ -57,7 +57,7 @@ def to_analysis(diagnosis: Diagnosis, snapshot: Snapshot) -> Analysis:
         for position, item in enumerate(root.evidence[:EVIDENCE], start=1)
     ]
     explains = list(root.explains[:EXPLAINS])
-    facts: dict[str, Any] = clean.data(root.facts)
+    facts = _usable(root.facts, clean)
     good = tuple(LastGood(**item) for item in facts.get("last_good", ()))
     while True:
         analysis = Analysis(
@@ -83,6 +83,18 @@ def to_analysis(diagnosis: Diagnosis, snapshot: Snapshot) -> Analysis:
             explains.pop()
         elif len(evidence) > 1:
             evidence.pop()
+
+
+def _usable(facts: dict[str, Any], clean: Redactor) -> dict[str, Any]:
+    """Facts as they may be stored. A value that redaction changed must never be written anywhere: it is left out,
+    and the remedy falls back on git history.
+    """
+    kept: dict[str, Any] = clean.data(facts)
+    if "last_good" in facts:
+        kept["last_good"] = [item for item in facts["last_good"] if clean.data(item) == item]
+    if "near_value" in facts and kept["near_value"] != facts["near_value"]:
+        kept["near_value"] = None
+    return kept
 
 
 def _shrink(facts: dict[str, Any]) -> bool:

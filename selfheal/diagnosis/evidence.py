@@ -6,11 +6,14 @@ from typing import Any
 
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Snapshot
-from selfheal.faults.evidence import QUOTED, text_of
+from selfheal.faults.evidence import QUOTED, READ, quoted, text_of
 from selfheal.incidents.errors import ProofRefused
 from selfheal.incidents.proofs import EvidenceResolved
 from selfheal.incidents.record import Analysis, Evidence, Record, compact
 from selfheal.redaction import Redactor, redactor
+
+#: Characters a citation from a log must have, unless it is the whole line.
+CITED = 12
 
 
 def resolves(analysis: Analysis, snapshot: Snapshot) -> tuple[str, ...]:
@@ -29,8 +32,7 @@ def _holds(item: Evidence, snapshot: Snapshot, clean: Redactor) -> bool:
         return found and _equal(pointer.resolve(obj, item.field), item.value, clean)
     if item.source == "event":
         return any(
-            str(event.get("reason")) == str(item.value)
-            and clean.text(text_of(event)[:QUOTED]) == item.message
+            str(event.get("reason")) == str(item.value) and quoted(text_of(event)) == item.message
             for event in snapshot.events(item.object)
         )
     if item.source == "log":
@@ -41,11 +43,9 @@ def _holds(item: Evidence, snapshot: Snapshot, clean: Redactor) -> bool:
             str(where.get("container", "")),
             previous=where.get("previous") is True,
         )
-        quoted = item.message.strip()
-        return bool(quoted) and any(quoted in clean.text(line[:QUOTED]) for line in (text or "").splitlines())
+        return _in_lines(item.message, text or "", clean)
     if item.source == "sync":
-        quoted = item.message.strip()
-        return bool(quoted) and any(quoted in clean.text(line) for line in snapshot.sync().splitlines())
+        return _in_lines(item.message, snapshot.sync(), clean)
     return False
 
 
@@ -55,6 +55,15 @@ def _equal(found: Any, cited: Any, clean: Redactor) -> bool:
     if isinstance(found, str) and isinstance(cited, str):
         return found == cited or (len(cited) >= QUOTED - 1 and found.startswith(cited))
     return compact(found) == compact(cited)
+
+
+def _in_lines(cited: str, text: str, clean: Redactor) -> bool:
+    """Whether a line of a text holds the citation, which must be long enough to mean something."""
+    cited = cited.strip()
+    lines = (clean.text(line[:READ]) for line in text.splitlines())
+    return bool(cited) and any(
+        cited in line and (len(cited) >= CITED or cited == line.strip()) for line in lines
+    )
 
 
 class EvidenceVerifier:

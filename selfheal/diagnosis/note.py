@@ -21,22 +21,22 @@ def as_text(diagnosis: Diagnosis) -> str:
     root = diagnosis.root
     if diagnosis.target is not None and diagnosis.target.name:
         target = diagnosis.target
-        lines.append(f"About {target.kind} {target.namespace}/{target.name}".rstrip("/"))
+        lines.append(terminal(f"About {target.kind} {target.namespace}/{target.name}"))
         lines.append("")
     if root is None:
         lines.append(_HEALTHY if diagnosis.verdict == "healthy" else _UNKNOWN)
         lines += _list("What is not well or not known", diagnosis.reasons)
         lines += _list("Seen, but not sure enough", [_brief(finding) for finding in diagnosis.findings])
     else:
-        lines.append(fill(root.summary, WIDTH))
-        lines.append(f"Cause: {_name(root)} on {root.object} ({root.confidence:.0%} sure)")
+        lines.append(_wrapped(root.summary))
+        lines.append(terminal(f"Cause: {_name(root)} on {root.object} ({root.confidence:.0%} sure)"))
         lines += _list("Why I think so", [_shown(item) for item in root.evidence])
         lines += _list("It explains", [f"{item.fault} on {item.object}" for item in root.explains])
         lines += _list("Also found", [_brief(finding) for finding in diagnosis.findings[1:]])
         lines += _list("Ruled out", [", ".join(diagnosis.ruled_out)] if diagnosis.ruled_out else [])
         lines += _list("To look at it yourself", [root.mitigation] if root.mitigation else [])
     lines += _list("Could not be read", diagnosis.incomplete)
-    return "\n".join(terminal(line) for line in lines)
+    return "\n".join(lines)
 
 
 def as_markdown(diagnosis: Diagnosis) -> str:
@@ -58,10 +58,20 @@ def as_markdown(diagnosis: Diagnosis) -> str:
     return "\n".join(lines)
 
 
-def _list(title: str, items: tuple[str, ...] | list[str]) -> list[str]:
-    return _block(
-        f"{title}:", items, lambda item: fill(item, WIDTH, initial_indent="  - ", subsequent_indent="    ")
+def _wrapped(text: str, mark: str = "") -> str:
+    """Redacted and escaped first, wrapped then: a secret broken over two lines would not be recognised."""
+    return fill(
+        terminal(text),
+        WIDTH,
+        initial_indent=mark,
+        subsequent_indent=" " * len(mark),
+        break_long_words=False,
+        break_on_hyphens=False,
     )
+
+
+def _list(title: str, items: tuple[str, ...] | list[str]) -> list[str]:
+    return _block(f"{title}:", items, lambda item: _wrapped(item, "  - "))
 
 
 def _section(title: str, items: tuple[str, ...] | list[str]) -> list[str]:

@@ -113,7 +113,7 @@ def _mend_config_map(finding: Finding, key: str, near: str) -> Remedy:
     facts = finding.facts
     field = pointer.join("data", key)
     title = f"Give {finding.object.name} the key {key} again"
-    if not near:
+    if not near or facts["near_value"] is None:
         return Remedy(title, (FieldEdit(finding.object, field, LastGood()),), finding.summary)
     value = Exact(facts["near_value"], f"{finding.object} {pointer.join('data', near)}")
     edits = [FieldEdit(finding.object, field, value)]

@@ -11,9 +11,17 @@ from selfheal.cluster.snapshot import Object, Snapshot, ref_of
 from selfheal.cluster.times import event_time
 from selfheal.cluster.workloads import Workload, mapping, mappings, state, statuses
 from selfheal.incidents.record import Evidence, ObjectRef
+from selfheal.redaction import redactor
 
 #: Characters of a text that evidence quotes.
 QUOTED = 300
+#: … and of the text it is cut from.
+READ = 4_000
+
+
+def quoted(text: str) -> str:
+    """The beginning of a text. Redacted before it is cut, so that half a secret is never left."""
+    return redactor().text(text[:READ])[:QUOTED]
 
 
 def on_object(obj: Object | ObjectRef, field: str, value: Any, message: str) -> Evidence:
@@ -31,14 +39,14 @@ def of_event(event: Object) -> Evidence:
         name=str(about.get("name", "")),
     )
     return Evidence(
-        id="", source="event", object=ref, value=event.get("reason"), message=text_of(event)[:QUOTED]
+        id="", source="event", object=ref, value=event.get("reason"), message=quoted(text_of(event))
     )
 
 
 def of_log(pod: Object, container: str, line: str, *, previous: bool) -> Evidence:
     """A log line, quoted as it stands."""
     value = {"container": container, "previous": previous}
-    return Evidence(id="", source="log", object=ref_of(pod), value=value, message=line[:QUOTED])
+    return Evidence(id="", source="log", object=ref_of(pod), value=value, message=quoted(line))
 
 
 def text_of(event: Object) -> str:
@@ -81,7 +89,7 @@ def complaints(snapshot: Snapshot, workload: Workload) -> Iterator[tuple[str, st
                 yield (
                     name,
                     message,
-                    on_object(pod, field, message[:QUOTED], f"{name} waits: {message[:QUOTED]}"),
+                    on_object(pod, field, quoted(message), f"{name} waits: {quoted(message)}"),
                 )
         if stuck or not statuses(pod):
             for event in newest_first(snapshot.events_of(pod)):

@@ -39,7 +39,7 @@ from selfheal.cluster.workloads import (
     statuses,
     workloads,
 )
-from selfheal.faults.evidence import QUOTED, container_of, newest_first, of_event, on_object, text_of
+from selfheal.faults.evidence import container_of, newest_first, of_event, on_object, quoted, text_of
 from selfheal.faults.interface import Fault, FieldEdit, Finding, LastGood, OneOf, Remedy
 from selfheal.incidents.record import Evidence, Target
 
@@ -152,7 +152,7 @@ def _messages(
     section = "initContainerStatuses" if container.init else "containerStatuses"
     if text or waiting.get("reason") == "InvalidImageName":
         word = "message" if text else "reason"
-        value = str(waiting.get(word))[:QUOTED]
+        value = quoted(str(waiting.get(word)))
         field = f"/status/{section}/name={container.name}/state/waiting/{word}"
         yield text, on_object(pod, field, value, f"{container.name} waits: {value}")
     for event in newest_first(snapshot.events_of(pod)):

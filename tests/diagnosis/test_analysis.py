@@ -76,7 +76,8 @@ def test_all_evidence_of_every_kind_resolves() -> None:
         {"field": "/spec/replicas", "value": 99},
         {"field": "no pointer", "value": 1},
         {"source": "event", "value": "Killing", "message": "it was killed"},
-        {"source": "log", "value": {"container": "app"}, "message": "fatal"},
+        {"source": "log", "value": {"container": "app"}, "message": "fatal error in main"},
+        {"source": "log", "value": {"container": "app"}, "message": ""},
         {"source": "sync", "message": "deployment configured"},
         {"source": "repository", "message": "trust me"},
     ],
@@ -119,6 +120,21 @@ def test_budget_holds_for_large_findings() -> None:
     analysis = diagnose(snapshot).to_analysis(snapshot)
     assert analysis.verdict == "fault"
     assert len(compact(analysis.model_dump(mode="json", exclude_defaults=True))) <= BUDGETS["analysis"]
+
+
+def test_values_that_redaction_changes_are_never_offered_for_writing() -> None:
+    token = "ghp_" + "a1B2" * 9
+    cluster = Cluster()
+    before = {"containers": [container(env=[{"name": "ENDPOINT", "value": f"https://x:{token}@api"}])]}
+    spec = {"containers": [container(env=[{"name": "ENDPOINT", "value": "api"}])]}
+    cluster.deployment("web", spec, status=crashing("Error", 1), before=before)
+    cluster.log("web-new-0", "app", "error: invalid value for ENDPOINT", previous=True)
+    snapshot = cluster.snapshot()
+    found = diagnose(snapshot)
+    assert found.root is not None and found.root.facts["last_good"]
+    analysis = found.to_analysis(snapshot)
+    assert analysis.last_good == () and analysis.facts["last_good"] == []
+    assert token not in analysis.model_dump_json()
 
 
 def test_fingerprint_is_of_facts_not_of_text_or_counts() -> None:
