@@ -52,6 +52,8 @@ class Dispatcher:
         # Gate and pr share a key that outsiders do not know; a run without one of its own makes one for itself.
         if own_key:
             self.environ.setdefault("SELFHEAL_SIGNING_KEY", secrets.token_hex(32))
+        #: By incident, in a dry run: what the stages so far would have written.
+        self._overlays: dict[str, dict[str, Any]] = {}
         self.settings = self._settings()
         keep_secrets(self.settings)
 
@@ -121,7 +123,9 @@ class Dispatcher:
                     exit_code=error.exit_code,
                 )
             extra["SELFHEAL_REPOSITORY_DIR"] = str(directory.resolve())
-        return self._pool.run(stage, key, extra)
+        report = self._pool.run(stage, key, extra, self._overlays.get(key))
+        self._overlays[key] = report.overlay
+        return report
 
     def _open_pool(self) -> StagePool:
         pool = StagePool(

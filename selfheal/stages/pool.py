@@ -50,13 +50,24 @@ class StagePool:
             os.environ.clear()
             os.environ.update(saved)
 
-    def run(self, stage: Stage, key: str, extra: Mapping[str, str] | None = None) -> StageReport:
-        """One stage of one incident, with ``extra`` variables. A child that dies or hangs is a report, no exception."""
+    def run(
+        self,
+        stage: Stage,
+        key: str,
+        extra: Mapping[str, str] | None = None,
+        overlay: dict[str, Any] | None = None,
+    ) -> StageReport:
+        """One stage of one incident, with ``extra`` variables. A child that dies or hangs is a report, no exception.
+
+        ``overlay`` is the dry run's so far; it travels through the pipe, for an environment has no room for it.
+        """
         from selfheal.stages.worker import work
 
         ours, theirs = self._context.Pipe(duplex=False)
         environ = environment_for(HOLDS[stage], self._environ) | dict(extra or {})
-        child = self._context.Process(target=work, args=(theirs, stage.value, key, environ), daemon=True)
+        child = self._context.Process(
+            target=work, args=(theirs, stage.value, key, environ, overlay), daemon=True
+        )
         started = self._clock.monotonic()
         child.start()
         theirs.close()

@@ -38,6 +38,8 @@ class StageReport:
     would_write: list[str] = field(default_factory=list)
     seconds: float = 0.0
     next_stage: str = ""
+    #: In a dry run: what the State Manager would have written so far, for the stage that follows.
+    overlay: dict[str, Any] = field(default_factory=dict)
     #: What the summary table shows: fault, object, fix, pull_request …
     facts: dict[str, Any] = field(default_factory=dict)
 

@@ -10,6 +10,7 @@ import importlib
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 from selfheal import config, progress
 from selfheal.clock import Clock, SystemClock
@@ -43,9 +44,18 @@ def keep_secrets(settings: Settings) -> None:
 
 
 def run_stage(
-    stage: Stage, key: str, settings: Settings, *, clock: Clock | None = None, run_id: str = ""
+    stage: Stage,
+    key: str,
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    run_id: str = "",
+    overlay: dict[str, Any] | None = None,
 ) -> StageReport:
-    """Serves ``key`` as ``stage``. Whatever happens is a report; only a defect of this function itself raises."""
+    """Serves ``key`` as ``stage``. Whatever happens is a report; only a defect of this function itself raises.
+
+    ``overlay`` is what the stage before would have written, in a dry run.
+    """
     clock = clock or SystemClock()
     keep_secrets(settings)
     started = clock.monotonic()
@@ -53,7 +63,7 @@ def run_stage(
     work: Work | None = None
     try:
         manager = JSMStateManager.connect(
-            settings, clock=clock, run_id=run_id or os.environ.get("SELFHEAL_RUN_ID", "")
+            settings, clock=clock, run_id=run_id or os.environ.get("SELFHEAL_RUN_ID", ""), overlay=overlay
         )
         work = Work(stage=stage, key=key, settings=settings, clock=clock, manager=manager)
         report = _served(work)
@@ -63,6 +73,8 @@ def run_stage(
     if manager is not None:
         report.requests["jira"], report.writes["jira"] = manager.requests, manager.writes
         report.would_write.extend(manager.described())
+        if settings.dry_run:
+            report.overlay = manager.overlay()
     if work is not None:
         work.count(report)
     return report

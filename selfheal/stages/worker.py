@@ -13,8 +13,10 @@ from selfheal import progress
 from selfheal.incidents.states import Stage
 
 
-def work(pipe: Connection, stage: str, key: str, environ: dict[str, str]) -> None:
-    """Entry point of a stage's process. ``environ`` replaces the process's own."""
+def work(
+    pipe: Connection, stage: str, key: str, environ: dict[str, str], overlay: dict[str, Any] | None = None
+) -> None:
+    """Entry point of a stage's process. ``environ`` replaces the process's own; ``overlay`` continues a dry run."""
     os.environ.clear()
     os.environ.update(environ)
     # Ctrl-C is the parent's to handle; it ends its children in order.
@@ -30,7 +32,7 @@ def work(pipe: Connection, stage: str, key: str, environ: dict[str, str]) -> Non
 
     progress.subscribe(forward)
     settings = settings_of(environ)
-    report = run_stage(Stage(stage), key, settings)
+    report = run_stage(Stage(stage), key, settings, overlay=overlay)
     forward("report", report.document())
     pipe.close()
     sys.stdout.flush()
