@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
+from pydantic import BaseModel
 
 from selfheal import config
+from selfheal.config import reference
 from selfheal.errors import ConfigurationProblem
+
+DOCS = Path(__file__).resolve().parent.parent / "docs"
 
 
 def test_flags_win_over_environment_over_file():
@@ -51,3 +58,23 @@ def test_the_cloud_id_makes_the_address():
 
 def test_a_token_is_never_shown():
     assert "s3cret-token" not in repr(config.load(environ={"GITHUB_TOKEN": "s3cret-token"}))
+
+
+def test_the_committed_reference_is_current():
+    assert (DOCS / "configuration.md").read_text() == reference.markdown()
+    assert json.loads((DOCS / "selfheal.schema.json").read_text()) == reference.schema()
+
+
+def test_every_setting_says_what_it_is():
+    groups = [config.Settings, config.Service]
+    groups += [
+        field.annotation for name, field in config.Settings.model_fields.items() if name != "endpoints"
+    ]
+    models = [group for group in groups if isinstance(group, type) and issubclass(group, BaseModel)]
+    silent = [
+        f"{model.__name__}.{name}"
+        for model in models
+        for name, field in model.model_fields.items()
+        if not field.description and field.annotation not in models and name not in ("endpoints", "services")
+    ]
+    assert silent == []
