@@ -54,6 +54,12 @@ def revision(replica_set: Mapping[str, Any]) -> int:
     return int(text) if text.isdecimal() else 0
 
 
+def _about_uid(event: Mapping[str, Any]) -> str:
+    """The uid of what an event is about, "" when it does not say."""
+    about = event.get("involvedObject") or event.get("regarding")
+    return str(about.get("uid") or "") if isinstance(about, dict) else ""
+
+
 class Snapshot:
     """Objects, events and logs of a cluster at ``taken_at``.
 
@@ -255,7 +261,8 @@ class Snapshot:
     def events_of(self, obj: Object) -> Sequence[Object]:
         """Events about this very object."""
         uid = str(metadata(obj).get("uid") or "")
-        return self.events(uid=uid) if uid else self.events(ref_of(obj))
+        named = self.events(ref_of(obj))
+        return [event for event in named if _about_uid(event) in ("", uid)] if uid else named
 
     def logs(self, namespace: str, pod: str, container: str, *, previous: bool = False) -> str | None:
         """What a container wrote, or its previous run did; None when that was not read."""

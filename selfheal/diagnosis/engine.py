@@ -13,32 +13,30 @@ from selfheal.cluster.labels import selected_by
 from selfheal.cluster.snapshot import Snapshot, ref_of
 from selfheal.cluster.workloads import Workload, by_ref, workloads
 from selfheal.diagnosis import symptoms
-from selfheal.diagnosis.calls import called, failing_calls
+from selfheal.diagnosis.reduction import distance, front, reduced, touched, workload_of
 from selfheal.diagnosis.symptoms import Symptom
 from selfheal.diagnosis.target import distances, resolve
-from selfheal.faults.catalogue import CATALOGUE, PRECEDENCE
+from selfheal.faults.calls import called, failing_calls
+from selfheal.faults.catalogue import CATALOGUE
 from selfheal.faults.interface import Finding
+from selfheal.faults.precedence import layer
 from selfheal.incidents.record import Analysis, Explained, ObjectRef, Target, Tried
 
 #: A finding counts as the cause from this confidence on.
 SURE = 0.5
-#: What confidence keeps when nothing known leads from the target to the finding, or when a fix for it did not
-#: help.
+#: What confidence keeps when nothing known leads from the target to the finding: in another namespace, beside
+#: the target, for a target that only a text names; and when a fix for it did not help.
 FAR = 0.45
+BESIDE = 0.55
+HINTED = 0.8
 TRIED = 0.85
-#: A probe finding less sure than this may be the consequence of a surer one on what the workload calls.
-DOUBTED = 0.8
-_NEEDED = (
-    "Pod",
-    "Event",
-    "Service",
-    "EndpointSlice",
-    "ConfigMap",
-    "Deployment",
-    "ReplicaSet",
-    "StatefulSet",
-    "DaemonSet",
-)
+#: What a finding loses in rank for each relation between it and the target, and for having none that is known.
+STEP = 0.03
+UNRELATED = 0.2
+#: Below this a finding says what will go wrong, not what does.
+LATENT = 0.7
+#: Without these nothing can be called healthy. Endpoints follow from Services and pods, so they are no need.
+_NEEDED = ("Pod", "Event", "Service", "Deployment", "ReplicaSet")
 _REASONS = 12
 
 
@@ -93,11 +91,11 @@ def diagnose(
     near = distances(snapshot, target) if target is not None and target.name else {}
     scope = target.namespace if target is not None else ""
     found = _merged(finding for fault in CATALOGUE for finding in fault.detect(snapshot, target))
-    found = [finding for finding in found if not scope or finding.object.namespace == scope]
+    found = [finding for finding in found if not scope or _within(finding, scope)]
     found = [_with_tried(finding, excluded) for finding in found]
-    roots = _reduced(snapshot, found)
+    roots = reduced(snapshot, found)
     if near:
-        roots = [_weighed(finding, near, given=given) for finding in roots]
+        roots = [_weighed(finding, near, scope, given=given) for finding in roots]
     roots.sort(key=lambda finding: _rank(finding, near))
     ill = _symptoms(snapshot, target)
     reasons: tuple[str, ...] = ()
@@ -183,84 +181,31 @@ def _with_tried(finding: Finding, excluded: Sequence[Tried]) -> Finding:
     return replace(finding, facts=facts, confidence=round(finding.confidence * TRIED, 2))
 
 
-def _reduced(snapshot: Snapshot, found: list[Finding]) -> list[Finding]:
-    """Without findings that another one accounts for; those are listed as explained by it."""
-    explained: dict[int, list[Explained]] = {}
-    gone: set[int] = set()
-    by_object: dict[ObjectRef, list[int]] = {}
-    for index, finding in enumerate(found):
-        by_object.setdefault(finding.object, []).append(index)
-    for weak_index, weak in enumerate(found):
-        rivals = [(index, found[index]) for index in by_object[weak.object]]
-        causes = [
-            index
-            for index, strong in rivals
-            if strong.container == weak.container and (strong.fault, weak.fault) in PRECEDENCE
-        ] or _callees(snapshot, weak, found)
-        causes = [index for index in causes if index not in gone]
-        if causes:
-            gone.add(weak_index)
-            explained.setdefault(causes[0], []).append(Explained(fault=weak.fault, object=weak.object))
-    return [
-        replace(finding, explains=(*finding.explains, *explained.get(index, ())))
-        for index, finding in enumerate(found)
-        if index not in gone
-    ]
-
-
-def _callees(snapshot: Snapshot, weak: Finding, found: list[Finding]) -> list[int]:
-    """Surer findings on what a workload calls, where its probe may only fail because of them."""
-    workload = by_ref(snapshot).get(weak.object)
-    if workload is None or weak.fault != "readiness-probe-misconfigured" or weak.confidence >= DOUBTED:
-        return []
-    calls = {ref_of(service) for service in called(snapshot, workload)}
-    return [
-        index
-        for index, strong in enumerate(found)
-        if strong.object != weak.object and strong.confidence >= DOUBTED and calls & _front(snapshot, strong)
-    ]
-
-
-def _front(snapshot: Snapshot, finding: Finding) -> set[ObjectRef]:
-    """The Services through which others meet the blamed object."""
-    if finding.object.kind == "Service":
-        return {finding.object}
-    workload = _workload_of(snapshot, finding)
-    return {ref_of(service) for service in selected_by(snapshot, workload)} if workload else set()
-
-
-def _workload_of(snapshot: Snapshot, finding: Finding) -> Workload | None:
-    """The workload that is blamed, or that suffers first from the blamed object."""
-    known = by_ref(snapshot)
-    held = finding.facts.get("workload")
-    return known.get(finding.object) or (known.get(ObjectRef(**held)) if isinstance(held, dict) else None)
-
-
-def _distance(finding: Finding, near: dict[ObjectRef, int]) -> int | None:
-    held = finding.facts.get("workload")
-    refs = [finding.object, *([ObjectRef(**held)] if isinstance(held, dict) else [])]
-    known = [near[ref] for ref in refs if ref in near]
-    return min(known) if known else None
-
-
-def _weighed(finding: Finding, near: dict[ObjectRef, int], *, given: bool) -> Finding:
-    """Less sure of what nothing connects with the target; a target from text only is a hint and weighs
-    less.
-    """
-    if _distance(finding, near) is not None:
+def _weighed(finding: Finding, near: dict[ObjectRef, int], namespace: str, *, given: bool) -> Finding:
+    """Less sure of what nothing known connects with the target; a target from text only is a hint."""
+    if distance(finding, near) is not None:
         return finding
-    return replace(finding, confidence=round(finding.confidence * (FAR if given else 0.8), 2))
+    inside = namespace in {ref.namespace for ref in touched(finding)}
+    factor = HINTED if not given else BESIDE if inside else FAR
+    return replace(finding, confidence=round(finding.confidence * factor, 2))
+
+
+def _within(finding: Finding, namespace: str) -> bool:
+    """Whether a finding is in a namespace, or on something of the cluster that the namespace suffers from."""
+    places = {ref.namespace for ref in touched(finding)}
+    return namespace in places or places == {""}
 
 
 def _rank(finding: Finding, near: dict[ObjectRef, int]) -> tuple[object, ...]:
-    distance = _distance(finding, near)
-    latent = finding.confidence < 0.7
-    order = next(index for index, fault in enumerate(CATALOGUE) if fault.id == finding.fault)
+    apart = distance(finding, near)
+    cost = 0.0 if not near else UNRELATED if apart is None else STEP * apart
+    latent = finding.confidence < LATENT
     return (
         latent,
-        99 if distance is None else distance,
-        -finding.confidence,
-        order,
+        round(cost - finding.confidence, 4),
+        -len(finding.explains),
+        layer(finding.fault),
+        finding.fault,
         str(finding.object),
         finding.container,
     )
@@ -320,8 +265,7 @@ def _unique(items: Iterable[Symptom]) -> Iterator[Symptom]:
 
 def _explaining(snapshot: Snapshot, finding: Finding, ill: list[Symptom]) -> Finding:
     """Adds what follows from the finding: Services without endpoints, a stuck rollout, callers that fail."""
-    workload = _workload_of(snapshot, finding)
-    front = _front(snapshot, finding)
+    workload = workload_of(snapshot, finding)
     added = []
     stuck = workload is not None and workload.ref.kind == "Deployment" and finding.object.kind != "Service"
     if (
@@ -330,7 +274,7 @@ def _explaining(snapshot: Snapshot, finding: Finding, ill: list[Symptom]) -> Fin
         and any(symptom.object == workload.ref and "replicas" in symptom.text for symptom in ill)
     ):
         added.append(Explained(fault="rollout-stuck", object=workload.ref))
-    names = {ref.name for ref in front}
+    names = {ref.name for ref in front(snapshot, finding)}
     for caller in workloads(snapshot):
         if caller.namespace != finding.object.namespace or caller == workload:
             continue

@@ -21,7 +21,7 @@ from selfheal.cluster.workloads import (
     state,
     statuses,
 )
-from selfheal.diagnosis.calls import failing_calls
+from selfheal.faults.calls import failing_calls
 from selfheal.faults.evidence import seconds_before
 from selfheal.incidents.record import ObjectRef
 

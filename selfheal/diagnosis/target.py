@@ -13,8 +13,8 @@ from selfheal.cluster.kinds import BY_KIND, WORKLOADS
 from selfheal.cluster.labels import selected_by, selector_of, workloads_selected
 from selfheal.cluster.snapshot import Snapshot, metadata, ref_of
 from selfheal.cluster.workloads import Workload, by_ref, workloads
-from selfheal.diagnosis.calls import called
 from selfheal.errors import UsageProblem
+from selfheal.faults.calls import called
 from selfheal.faults.references import references
 from selfheal.incidents.record import ObjectRef, Target
 

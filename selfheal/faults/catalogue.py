@@ -1,4 +1,4 @@
-"""All faults, in one explicit list, and which of two overlapping ones counts."""
+"""All faults, in one explicit list. Which of two overlapping ones counts: :mod:`selfheal.faults.precedence`."""
 
 from __future__ import annotations
 
@@ -20,21 +20,6 @@ CATALOGUE: tuple[Fault, ...] = (
     EnvVarInvalid(),
     ReadinessProbeMisconfigured(),
     ServiceSelectorMismatch(),
-)
-
-#: (stronger, weaker): seen on the same object, the weaker one is a consequence of the stronger or a
-#: misreading of it.
-PRECEDENCE: tuple[tuple[str, str], ...] = (
-    ("image-not-found", "env-var-invalid"),
-    ("image-not-found", "readiness-probe-misconfigured"),
-    ("config-ref-missing", "config-key-missing"),
-    ("config-ref-missing", "env-var-invalid"),
-    ("config-ref-missing", "readiness-probe-misconfigured"),
-    ("config-key-missing", "env-var-invalid"),
-    ("config-key-missing", "readiness-probe-misconfigured"),
-    ("oom-killed", "env-var-invalid"),
-    ("oom-killed", "readiness-probe-misconfigured"),
-    ("env-var-invalid", "readiness-probe-misconfigured"),
 )
 
 

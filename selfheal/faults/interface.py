@@ -16,7 +16,8 @@ class Finding:
     """A fault seen on an object. ``confidence`` is 0..1; ``facts`` are the JSON-able parameters of the
     remedy.
 
-    ``evidence`` carries ids only after the diagnosis numbered it. ``mitigation`` is a command a person may
+    ``affects`` are the workloads (or other objects) that suffer from it; ``through`` the Services that it says
+    cannot be reached, so that a finding on one of them accounts for it. ``evidence`` carries ids only after the diagnosis numbered it. ``mitigation`` is a command a person may
     run now.
     """
 
@@ -30,6 +31,8 @@ class Finding:
     explains: tuple[Explained, ...] = ()
     facts: dict[str, Any] = field(default_factory=dict)
     mitigation: str = ""
+    affects: tuple[ObjectRef, ...] = ()
+    through: tuple[ObjectRef, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -110,7 +113,7 @@ class Fault(ABC):
     """One kind of thing that goes wrong.
 
     ``blames`` are the kinds of object it accuses; ``writes`` the pointers its remedy may write (``*`` stands
-    for one part). Detectors take whatever a cluster holds: absent or odd fields are no error.
+    for one part), () for what no repository can mend. Detectors take whatever a cluster holds: absent or odd fields are no error.
     """
 
     id: ClassVar[str]

@@ -10,8 +10,9 @@ import pytest
 
 from selfheal.cluster.kinds import BY_KIND
 from selfheal.errors import NotFound
-from selfheal.faults.catalogue import CATALOGUE, PRECEDENCE, by_id
+from selfheal.faults.catalogue import CATALOGUE, by_id
 from selfheal.faults.interface import Fault
+from selfheal.faults.precedence import EXCEPTIONS, LAYERS, stronger
 
 HEADINGS = [
     "What it is",
@@ -47,7 +48,7 @@ def test_has_tests_with_lookalikes(fault: Fault) -> None:
 @each
 def test_declares_what_it_blames_and_writes(fault: Fault) -> None:
     assert fault.blames and set(fault.blames) <= set(BY_KIND)
-    assert fault.writes and all(pointer.startswith("/") for pointer in fault.writes)
+    assert all(pointer.startswith("/") for pointer in fault.writes)
 
 
 def test_ids_are_unique_and_found() -> None:
@@ -57,7 +58,14 @@ def test_ids_are_unique_and_found() -> None:
         by_id("gremlins")
 
 
-def test_precedence_names_faults_and_has_no_circle() -> None:
-    ids = {fault.id for fault in CATALOGUE}
-    assert all({strong, weak} <= ids for strong, weak in PRECEDENCE)
-    assert not {(weak, strong) for strong, weak in PRECEDENCE} & set(PRECEDENCE)
+def test_every_fault_has_one_layer() -> None:
+    placed = [fault for _name, faults in LAYERS for fault in faults]
+    assert len(placed) == len(set(placed))
+    assert {fault.id for fault in CATALOGUE} <= set(placed)
+    assert {fault for pair in EXCEPTIONS for fault in pair} <= set(placed)
+
+
+def test_of_two_faults_at_most_one_is_the_stronger() -> None:
+    placed = [fault for _name, faults in LAYERS for fault in faults]
+    assert not [(a, b) for a in placed for b in placed if stronger(a, b) and stronger(b, a)]
+    assert not {(weak, strong) for strong, weak in EXCEPTIONS} & EXCEPTIONS
