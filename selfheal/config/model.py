@@ -141,6 +141,18 @@ class Policy(_Group):
     relapse_days: int = Field(
         default=14, ge=0, description="days within which the same target and fault again goes to a person"
     )
+    code_changes: bool = Field(
+        default=False, description="whether an agent may edit files freely where the catalogue knows no remedy"
+    )
+
+
+class Knowledge(_Group):
+    """What is written down and may be searched."""
+
+    paths: tuple[str, ...] = Field(
+        default=("docs/runbooks/*", "runbooks/*"),
+        description="globs of Markdown files that are runbooks; `*` also spans folders",
+    )
 
 
 class Service(_Group):
@@ -250,6 +262,7 @@ class Settings(_Group):
     model: Model = Field(default_factory=Model)
     policy: Policy = Field(default_factory=Policy)
     limits: Limits = Field(default_factory=Limits)
+    knowledge: Knowledge = Field(default_factory=Knowledge)
     services: tuple[Service, ...] = ()
     endpoints: Endpoints = Field(default_factory=Endpoints)
 

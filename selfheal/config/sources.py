@@ -31,7 +31,7 @@ ENDPOINT_VARIABLES: dict[str, tuple[str, ...]] = {
 }
 
 #: ``SELFHEAL_<GROUP>_<NAME>`` sets ``group.name``; these groups have one.
-_GROUPS = ("jira", "github", "verification", "model", "policy", "limits")
+_GROUPS = ("jira", "github", "verification", "model", "policy", "limits", "knowledge")
 _PLAIN = ("mode", "dry_run", "log_level", "repository_dir", "state_dir", "cluster")
 
 
