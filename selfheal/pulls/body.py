@@ -1,0 +1,325 @@
+"""What people read in a pull request. Pure functions; all foreign text passes through redaction here.
+
+GitHub refuses a body over 65,536 characters; it is held to as many bytes. What gives way first is the difference, then
+the evidence; what is broken, the risk and how to undo are never cut.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from selfheal.incidents.record import Analysis, Change, Evidence, RenderedChange
+from selfheal.pulls.names import hide
+from selfheal.redaction import markdown, terminal
+
+BUDGET = 65_536
+TITLE = 200
+EVIDENCE = 8
+#: Characters of one quoted text, and of one value in a table.
+QUOTED = 600
+VALUE = 160
+
+_BACKTICKS = re.compile(r"`+")
+_REFERENCE = re.compile(r"(?i)(@)(?=\w)|(#)(?=\d)|\b(gh-)(?=\d)|(?<=/)(issues|pull)/(?=\d)")
+_GAP = "\u200b"
+
+
+@dataclass(frozen=True)
+class FixFacts:
+    """All that the body of a fix tells. ``url`` and ``summary`` are the incident's, ``run`` names this run."""
+
+    key: str
+    attempt: int
+    summary: str
+    url: str
+    analysis: Analysis | None
+    change: Change
+    diffs: tuple[tuple[str, str], ...]
+    base_branch: str
+    base_sha: str
+    head_sha: str
+    identity: str
+    triggers_workflows: bool
+
+
+@dataclass(frozen=True)
+class RevertFacts:
+    """All that the body of a revert tells. ``undoes`` is the number of the merged pull request."""
+
+    key: str
+    attempt: int
+    undoes: int
+    merge_sha: str
+    reason: str
+    paths: tuple[str, ...]
+    base_branch: str
+    base_sha: str
+    head_sha: str
+
+
+def fix_title(key: str, change: Change) -> str:
+    """The title of a fix, one line, that notifies and closes nothing."""
+    return one_line(f"{key}: {change.title or 'repair what the incident is about'}", TITLE)
+
+
+def revert_title(key: str, number: int) -> str:
+    """The title of a revert. The number is ours, so it may link."""
+    return f"{key}: revert pull request {number}, which made it worse"
+
+
+def commit_message(title: str, key: str, paths: Sequence[str]) -> str:
+    """A commit's message. On the default branch GitHub obeys closing words in it, so foreign text is defused."""
+    files = "\n".join(f"- {one_line(path, 300)}" for path in paths)
+    return f"{title}\n\nIncident: {one_line(key, 80)}\n\n{files}\n"
+
+
+def fix_body(facts: FixFacts) -> str:
+    """The body of a fix, at most 65,536 bytes."""
+    end = _join([_risk(facts.change), _undo(facts), _state(facts), _hidden(facts)])
+    change = _changes(facts.change)
+    checked = _checked(facts.change)
+    for evidence in (EVIDENCE, 3, 0):
+        start = _join([_broken(facts), _why(facts.analysis, evidence), change])
+        room = BUDGET - _size(start) - _size(checked) - _size(end) - 64
+        if room > 400 or not evidence:
+            break
+    return _bounded([start, _difference(facts.diffs, room), checked], end)
+
+
+def revert_body(facts: RevertFacts) -> str:
+    """The body of a revert."""
+    files = "\n".join(f"- {_code(path)}" for path in facts.paths)
+    parts = [
+        "## What is broken\n\n"
+        f"Pull request #{facts.undoes} for {markdown(facts.key)} was merged as {_code(facts.merge_sha[:12])} and made it "
+        f"worse:\n\n{_quote(facts.reason)}",
+        "## What changes\n\nThese files get exactly the bytes back that they had before that pull request; nothing else "
+        f"changes:\n\n{files}",
+        "## How it was checked\n\n- The files still are what that pull request made of them.\n"
+        "- What is restored are the very git objects that stood there before.",
+        "## Risk\n\nThe fault that the undone change was meant to mend will be back; a person goes on from there.",
+        "## How to undo\n\nRevert this pull request.",
+    ]
+    data = {
+        "incident": facts.key,
+        "attempt": facts.attempt,
+        "role": "revert",
+        "undoes": facts.undoes,
+        "base": facts.base_sha,
+        "head": facts.head_sha,
+    }
+    return _bounded(parts, hide(data))
+
+
+def comment_body(mark: str, text: str) -> str:
+    """A comment: foreign text, escaped, with the mark by which it is found again."""
+    return _bounded([markdown(_cut(text, 30_000))], mark)
+
+
+def one_line(text: str, limit: int) -> str:
+    """For titles and commit messages, which are no Markdown: one line, no mention, no reference, no closing word."""
+    flat = " ".join(terminal(text).split())
+    flat = _REFERENCE.sub(lambda match: match.group(0) + _GAP, flat)
+    return _cut(flat, limit)
+
+
+# -- sections ------------------------------------------------------------------------------------------------
+
+
+def _broken(facts: FixFacts) -> str:
+    link = f"[{markdown(facts.key)}]({facts.url})" if _plain_url(facts.url) else markdown(facts.key)
+    told = [f"## What is broken\n\nIncident {link}:", _quote(facts.summary)]
+    if facts.analysis is not None and facts.analysis.summary:
+        told.append(f"Root cause: {markdown(_cut(facts.analysis.summary, 1_500))}")
+    return "\n\n".join(told)
+
+
+def _why(analysis: Analysis | None, limit: int) -> str:
+    if analysis is None:
+        return ""
+    name = analysis.fault + (f" ({analysis.variant})" if analysis.variant else "")
+    blamed = f" on {_code(str(analysis.object))}" if analysis.object else ""
+    where = f", container {_code(analysis.container)}" if analysis.container else ""
+    rows = [f"## Why\n\n{_code(name)}{blamed}{where}, found by {markdown(_cut(analysis.decided_by, 80))}, "
+            f"confidence {analysis.confidence:.2f}."]  # fmt: skip
+    items = [_evidence(item) for item in analysis.evidence[:limit]]
+    if items:
+        rows.append("\n".join(items))
+    left = len(analysis.evidence) - limit
+    if left > 0:
+        rows.append(f"{left} more pieces of evidence are on the incident.")
+    return "\n\n".join(rows)
+
+
+def _evidence(item: Evidence) -> str:
+    told = f" {markdown(_cut(item.message, QUOTED))}" if item.message else ""
+    value = f" = {_code(_value(item.value))}" if item.source == "object" and item.value is not None else ""
+    field = f" {_code(item.field)}{value}" if item.field else ""
+    return f"- {item.source}: {_code(str(item.object))}{field}{told}".replace("\n", " ")
+
+
+def _changes(change: Change) -> str:
+    if not change.rendered:
+        return "## What changes\n\n" + (markdown(change.reason) or "See the difference.")
+    rows = ["| object | field | before | after | the value comes from |", "|---|---|---|---|---|"]
+    rows += [_row(item) for item in change.rendered]
+    reason = f"{markdown(_cut(change.reason, 1_500))}\n\n" if change.reason else ""
+    return f"## What changes\n\n{reason}" + "\n".join(rows)
+
+
+def _row(item: RenderedChange) -> str:
+    cells = [
+        _code(str(item.object)),
+        _code(item.field),
+        _code(_value(item.before)),
+        _code(_value(item.after)),
+        markdown(_cut(item.origin or "the catalogue's rule for this fault", QUOTED)),
+    ]
+    # A line break would end the table's row.
+    return "| " + " | ".join(" ".join(cell.split()) for cell in cells) + " |"
+
+
+def _difference(diffs: Sequence[tuple[str, str]], room: int) -> str:
+    """All differences that fit; what does not is named, not hidden."""
+    if not diffs:
+        return ""
+    head = "<details open><summary>Difference</summary>\n\n"
+    tail = "\n\n</details>"
+    left = room - len(head) - len(tail) - 200
+    shown: list[str] = []
+    missing = 0
+    for _path, diff in diffs:
+        block = _fenced(terminal(diff).rstrip("\n"), "diff")
+        if _size(block) > left:
+            missing += 1
+            continue
+        left -= _size(block) + 2
+        shown.append(block)
+    if missing:
+        shown.append(f"{missing} of {len(diffs)} files are too long to show here; see the changed files.")
+    return head + "\n\n".join(shown) + tail
+
+
+def _checked(change: Change) -> str:
+    rows = [
+        f"- {'passed' if verdict.passed else '**failed**'}: {_code(verdict.rule)}"
+        + (f", {markdown(_cut(verdict.detail, QUOTED))}" if verdict.detail else "")
+        for verdict in change.policy
+    ]
+    text = "\n".join(row.replace("\n", " ") for row in rows) or "- No rule left a verdict."
+    return (
+        "## How it was checked\n\nThe gate derived this change again from the commit it is based on, without a model, "
+        f"and signed exactly these bytes:\n\n{text}"
+    )
+
+
+def _risk(change: Change) -> str:
+    objects = sorted({str(item.object) for item in change.rendered})
+    told = [f"- It touches {len(change.paths)} file{'s' if len(change.paths) != 1 else ''}."]
+    if objects:
+        told.append(
+            "- It changes "
+            + ", ".join(_code(name) for name in objects[:6])
+            + ", and nothing else that is rendered."
+        )
+    if change.requires_recreate:
+        told.append("- **A field cannot be changed in place: the object has to be deleted and made anew.**")
+    else:
+        told.append("- Where a pod template changes, Kubernetes replaces its pods.")
+    return "## Risk\n\n" + "\n".join(told)
+
+
+def _undo(facts: FixFacts) -> str:
+    return (
+        "## How to undo\n\nRevert this pull request. Should the service be worse after the merge, a revert is proposed by "
+        f"itself. To stop all of this, close the pull request or put the label {_code('selfheal-stop')} on the incident."
+    )
+
+
+def _state(facts: FixFacts) -> str:
+    told = [
+        f"- Attempt {facts.attempt}, based on {_code(facts.base_sha[:12])} of {_code(facts.base_branch)}.",
+        f"- Written by {markdown(facts.identity) or 'the configured account'}; the change was proposed by "
+        f"{markdown(_cut(facts.change.decided_by, 80))}.",
+        "- It is merged only after a person who may write here approved this very commit and the checks are green.",
+    ]
+    if not facts.triggers_workflows:
+        told.append(
+            "- **It was made with a token that starts no workflows: checks may have to be started by hand.**"
+        )
+    return "## State of the run\n\n" + "\n".join(told)
+
+
+def _hidden(facts: FixFacts) -> str:
+    return hide(
+        {
+            "incident": facts.key,
+            "attempt": facts.attempt,
+            "role": "fix",
+            "fault": facts.analysis.fault if facts.analysis else "",
+            "base": facts.base_sha,
+            "head": facts.head_sha,
+        }
+    )
+
+
+# -- pieces --------------------------------------------------------------------------------------------------
+
+
+def _code(text: str) -> str:
+    """Inline code that its content cannot end; a pipe would end a table's cell."""
+    flat = " ".join(terminal(text).split()).replace("|", "¦") or " "
+    ticks = "`" * (max((len(run) for run in _BACKTICKS.findall(flat)), default=0) + 1)
+    pad = " " if flat.startswith("`") or flat.endswith("`") else ""
+    return f"{ticks}{pad}{flat}{pad}{ticks}"
+
+
+def _fenced(text: str, language: str) -> str:
+    """A block whose fence is longer than any run of backticks in it."""
+    longest = max((len(run) for run in _BACKTICKS.findall(text)), default=0)
+    fence = "`" * max(3, longest + 1)
+    return f"{fence}{language}\n{text}\n{fence}"
+
+
+def _quote(text: str) -> str:
+    lines = markdown(_cut(text, QUOTED)).splitlines() or [" "]
+    return "\n".join(f"> {line}" for line in lines)
+
+
+def _value(value: Any) -> str:
+    if value is None:
+        return "(none)"
+    text = value if isinstance(value, str) else json.dumps(value, sort_keys=True, ensure_ascii=False)
+    return _cut(terminal(text), VALUE)
+
+
+def _plain_url(url: str) -> bool:
+    return bool(re.fullmatch(r"https?://[A-Za-z0-9.:\-]+(?:/[A-Za-z0-9_.~/\-]*)?", url))
+
+
+def _cut(text: str, limit: int) -> str:
+    """At most ``limit`` characters. Redacted first, so that half a secret is never left."""
+    text = terminal(text)
+    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+
+
+def _size(text: str) -> int:
+    return len(text.encode("utf-8", "surrogatepass"))
+
+
+def _join(parts: Sequence[str]) -> str:
+    return "\n\n".join(part for part in parts if part)
+
+
+def _bounded(parts: Sequence[str], end: str) -> str:
+    """``parts`` cut so that they and ``end`` fit the budget."""
+    text = _join(parts)
+    room = BUDGET - _size(end) - 2
+    if _size(text) > room:
+        note = "\n\n(cut here: the rest is on the incident)"
+        text = text.encode()[: room - _size(note)].decode(errors="ignore") + note
+    return f"{text}\n\n{end}"
