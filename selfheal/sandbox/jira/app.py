@@ -17,14 +17,16 @@ from selfheal.sandbox.emulator import Emulator, Handler, json_response
 from selfheal.sandbox.jira import adf
 from selfheal.sandbox.jira.behaviour import Behaviour
 from selfheal.sandbox.jira.calls import Call
+from selfheal.sandbox.jira.desk_shapes import REQUEST_TYPE
 from selfheal.sandbox.jira.edits import read_edit
 from selfheal.sandbox.jira.errors import Refused, gateway
 from selfheal.sandbox.jira.limits import Limits
 from selfheal.sandbox.jira.people import ACTIONS, Person
 from selfheal.sandbox.jira.routes_comments import CommentRoutes
-from selfheal.sandbox.jira.routes_desk import REQUEST_TYPE, DeskRoutes
+from selfheal.sandbox.jira.routes_desk import DeskRoutes
 from selfheal.sandbox.jira.routes_issues import IssueRoutes
 from selfheal.sandbox.jira.routes_properties import PropertyRoutes
+from selfheal.sandbox.jira.routes_requests import RequestRoutes
 from selfheal.sandbox.jira.routes_search import SearchRoutes
 from selfheal.sandbox.jira.routes_site import SiteRoutes
 from selfheal.sandbox.jira.site import REQUEST_TYPE_FIELD, SERVICES_FIELD, Account, Site
@@ -63,6 +65,7 @@ class JiraEmulator(Emulator):
             CommentRoutes(self.store),
             SiteRoutes(self.store),
             DeskRoutes(self.store),
+            RequestRoutes(self.store),
         ):
             for method, path, handler, scope in part.table():
                 self.route(method, path, self._served(handler, scope))

@@ -6,208 +6,12 @@ values, lists in parentheses, functions, ``EMPTY`` and ``NULL``. ``WAS`` and ``C
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
-#: Words that are values only in quotes, as Atlassian lists them.
-RESERVED = frozenset(
-    [
-        "abort",
-        "access",
-        "add",
-        "after",
-        "alias",
-        "all",
-        "alter",
-        "and",
-        "any",
-        "as",
-        "asc",
-        "audit",
-        "avg",
-        "before",
-        "begin",
-        "between",
-        "boolean",
-        "break",
-        "by",
-        "byte",
-        "catch",
-        "cf",
-        "char",
-        "character",
-        "check",
-        "checkpoint",
-        "collate",
-        "collation",
-        "column",
-        "commit",
-        "connect",
-        "continue",
-        "count",
-        "create",
-        "current",
-        "date",
-        "decimal",
-        "declare",
-        "decrement",
-        "default",
-        "defaults",
-        "define",
-        "delete",
-        "delimiter",
-        "desc",
-        "difference",
-        "distinct",
-        "divide",
-        "do",
-        "double",
-        "drop",
-        "else",
-        "empty",
-        "encoding",
-        "end",
-        "equals",
-        "escape",
-        "exclusive",
-        "exec",
-        "execute",
-        "exists",
-        "explain",
-        "false",
-        "fetch",
-        "file",
-        "field",
-        "first",
-        "float",
-        "for",
-        "from",
-        "function",
-        "go",
-        "goto",
-        "grant",
-        "greater",
-        "group",
-        "having",
-        "identified",
-        "if",
-        "immediate",
-        "in",
-        "increment",
-        "index",
-        "initial",
-        "inner",
-        "inout",
-        "input",
-        "insert",
-        "int",
-        "integer",
-        "intersect",
-        "intersection",
-        "into",
-        "is",
-        "isempty",
-        "isnull",
-        "join",
-        "last",
-        "left",
-        "less",
-        "like",
-        "limit",
-        "lock",
-        "long",
-        "max",
-        "min",
-        "minus",
-        "mode",
-        "modify",
-        "modulo",
-        "more",
-        "multiply",
-        "next",
-        "noaudit",
-        "not",
-        "notin",
-        "nowait",
-        "null",
-        "number",
-        "object",
-        "of",
-        "on",
-        "option",
-        "or",
-        "order",
-        "outer",
-        "output",
-        "power",
-        "previous",
-        "prior",
-        "privileges",
-        "public",
-        "raise",
-        "raw",
-        "remainder",
-        "rename",
-        "resource",
-        "return",
-        "returns",
-        "revoke",
-        "right",
-        "row",
-        "rowid",
-        "rownum",
-        "rows",
-        "select",
-        "session",
-        "set",
-        "share",
-        "size",
-        "sqrt",
-        "start",
-        "strict",
-        "string",
-        "subtract",
-        "sum",
-        "synonym",
-        "table",
-        "then",
-        "to",
-        "trans",
-        "transaction",
-        "trigger",
-        "true",
-        "uid",
-        "union",
-        "unique",
-        "update",
-        "user",
-        "validate",
-        "values",
-        "view",
-        "when",
-        "whenever",
-        "where",
-        "while",
-        "with",
-    ]
-)
+from selfheal.sandbox.jira.jql_tokens import RESERVED, JqlError, Token, place, tokens
 
-_TOKEN = re.compile(
-    r"""(?P<space>\s+)
-    | (?P<quoted>"(?:[^"\\]|\\.)*" | '(?:[^'\\]|\\.)*')
-    | (?P<open>["'])
-    | (?P<symbol>!=|!~|<=|>=|&&|\|\||[=<>~!(),])
-    | (?P<word>(?:[^\s"'=!<>()~,\[\]|&{}*/%+^$\#@?;\\`]|\\.|\[[^\]]*\])+)
-    | (?P<illegal>.)""",
-    re.VERBOSE | re.DOTALL,
-)
-_ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 OPERATORS = ("=", "!=", "<", ">", "<=", ">=", "~", "!~")
 _VALID = "'=', '!=', '<', '>', '<=', '>=', '~', '!~', 'IN', 'NOT IN', 'IS' and 'IS NOT'"
-
-
-class JqlError(ValueError):
-    """What is wrong with a query, in Jira's words."""
 
 
 @dataclass(frozen=True)
@@ -265,54 +69,27 @@ class Query:
     order: tuple[tuple[str, bool], ...]
 
 
-@dataclass(frozen=True)
-class _Token:
-    kind: str
-    text: str
-    at: int
-
-
 def parse(text: str) -> Query:
     """Raises :class:`JqlError`."""
-    return _Parser(text).query()
+    try:
+        return _Parser(text).query()
+    except RecursionError:
+        raise JqlError("The JQL query is nested too deeply.") from None
 
 
 class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
-        self.tokens = self._lex()
+        self.tokens = tokens(text)
         self.index = 0
 
     # -- words ---------------------------------------------------------------------------------------------
 
-    def _lex(self) -> list[_Token]:
-        tokens = []
-        for match in _TOKEN.finditer(self.text):
-            kind, found, at = str(match.lastgroup), match.group(), match.start()
-            if kind == "open":
-                raise JqlError(
-                    f"Error in the JQL Query: The quoted string '{self.text[at + 1 :]}' has not been completed. {self._place(at)}"
-                )
-            if kind == "illegal":
-                raise JqlError(
-                    f"Error in the JQL Query: The character '{found}' is a reserved JQL character. You must enclose it in a "
-                    f"string or use the escape '\\u{ord(found):04x}' instead. {self._place(at)}"
-                )
-            if kind == "quoted":
-                tokens.append(_Token(kind, _unescape(found[1:-1]), at))
-            elif kind != "space":
-                tokens.append(_Token(kind, _unescape(found) if kind == "word" else found, at))
-        return [*tokens, _Token("end", "", len(self.text))]
-
-    def _place(self, at: int) -> str:
-        line = self.text.count("\n", 0, at) + 1
-        return f"(line {line}, character {at - self.text.rfind(chr(10), 0, at)})"
-
     @property
-    def _now(self) -> _Token:
+    def _now(self) -> Token:
         return self.tokens[self.index]
 
-    def _next(self) -> _Token:
+    def _next(self) -> Token:
         token = self._now
         self.index += token.kind != "end"
         return token
@@ -335,7 +112,7 @@ class _Parser:
         if token.kind == "end":
             return JqlError(f"Error in the JQL Query: Expecting {expected} before the end of the query.")
         return JqlError(
-            f"Error in the JQL Query: Expecting {expected} but got '{token.text}'. {self._place(token.at)}"
+            f"Error in the JQL Query: Expecting {expected} but got '{token.text}'. {place(self.text, token.at)}"
         )
 
     # -- sentences -----------------------------------------------------------------------------------------
@@ -386,7 +163,7 @@ class _Parser:
         if token.kind == "word" and token.text.casefold() in RESERVED:
             raise JqlError(
                 f"Error in the JQL Query: '{token.text}' is a reserved JQL word. You must surround it in quotation marks "
-                f"to use it in a query. {self._place(token.at)}"
+                f"to use it in a query. {place(self.text, token.at)}"
             )
         return self._next().text
 
@@ -410,7 +187,7 @@ class _Parser:
             if token.kind == "end"
             else JqlError(
                 f"Error in the JQL Query: Expecting operator but got '{token.text}'. The valid operators are {_VALID}. "
-                f"{self._place(token.at)}"
+                f"{place(self.text, token.at)}"
             )
         )
 
@@ -442,7 +219,7 @@ class _Parser:
         if token.text.casefold() in RESERVED:
             raise JqlError(
                 f"Error in the JQL Query: Expecting either a value, list or function but got '{token.text}'. You must surround "
-                f"'{token.text}' in quotation marks to use it as a value. {self._place(token.at)}"
+                f"'{token.text}' in quotation marks to use it as a value. {place(self.text, token.at)}"
             )
         return Literal(token.text)
 
@@ -471,12 +248,3 @@ class _Parser:
         if len(order) > 7:
             raise JqlError("The ORDER BY clause can contain at most 7 fields.")
         return tuple(order)
-
-
-def _unescape(text: str) -> str:
-    return re.sub(
-        r"\\(u[0-9a-fA-F]{4}|.)",
-        lambda found: chr(int(found[1][1:], 16)) if len(found[1]) == 5 else _ESCAPES.get(found[1], found[1]),
-        text,
-        flags=re.DOTALL,
-    )

@@ -12,6 +12,7 @@ from selfheal.sandbox.emulator import json_response
 from selfheal.sandbox.jira import jql
 from selfheal.sandbox.jira.calls import READ, Call, Route
 from selfheal.sandbox.jira.errors import refused
+from selfheal.sandbox.jira.jql_tokens import JqlError
 from selfheal.sandbox.jira.routes_issues import IssueRoutes
 from selfheal.sandbox.jira.search import Row, prepare
 from selfheal.sandbox.jira.store import UNSEEN, Issue, Store, Version
@@ -133,7 +134,7 @@ class SearchRoutes:
     def _found(self, call: Call, query: str, reconciled: frozenset[int]) -> list[Issue]:
         try:
             search = prepare(jql.parse(query), self.store, call.account)
-        except jql.JqlError as error:
+        except JqlError as error:
             raise refused(400, str(error)) from None
         rows: list[Row] = []
         for issue in self._seen(call):

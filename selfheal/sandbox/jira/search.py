@@ -15,7 +15,8 @@ from functools import partial
 from typing import Any
 
 from selfheal.sandbox.jira import adf
-from selfheal.sandbox.jira.jql import And, Call, Clause, Empty, JqlError, Literal, Node, Not, Operand, Query
+from selfheal.sandbox.jira.jql import And, Call, Clause, Empty, Literal, Node, Not, Operand, Query
+from selfheal.sandbox.jira.jql_tokens import JqlError
 from selfheal.sandbox.jira.moments import moment, span_start
 from selfheal.sandbox.jira.site import SERVICES_FIELD, Account
 from selfheal.sandbox.jira.store import Store

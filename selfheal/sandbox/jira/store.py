@@ -136,9 +136,11 @@ class Store:
         return account.kind != "customer" or account.id in (issue.fields["reporter"], *participants)
 
     def transitions_of(self, id_or_key: str) -> int:
-        """How often an issue has moved so far; read without the lock."""
-        issue = self.issues.get(id_or_key.upper())
-        return issue.transitions if issue else 0
+        """How often an issue has moved so far; read without the lock, hence over a copy."""
+        for issue in list(self.issues.values()):
+            if id_or_key.upper() == issue.key or id_or_key == str(issue.id):
+                return issue.transitions
+        return 0
 
     def by_id(self, issue_id: int) -> Issue | None:
         return next((issue for issue in self.issues.values() if issue.id == issue_id), None)
