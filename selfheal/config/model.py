@@ -38,6 +38,11 @@ class Jira(_Group):
     taker_wait: int = Field(
         default=60, ge=0, description="seconds waited past expiry before taking a claim over"
     )
+    settle: float = Field(
+        default=3.0,
+        ge=0,
+        description="seconds between writing a claim and trusting it; more than the site takes for one write",
+    )
     working_status: str = Field(
         default="Work in progress",
         description="status while the crew works on it",
