@@ -222,7 +222,10 @@ class Emulator:
         self._server = make_server("127.0.0.1", port, self, threaded=True, request_handler=_QuietHandler)
         self._server.daemon_threads = True  # type: ignore[attr-defined]
         self._thread = threading.Thread(
-            target=self._server.serve_forever, name=f"sandbox-{self.name}", daemon=True
+            target=self._server.serve_forever,
+            kwargs={"poll_interval": 0.02},  # how long `stop` waits
+            name=f"sandbox-{self.name}",
+            daemon=True,
         )
         self._thread.start()
         return self.url
