@@ -58,7 +58,14 @@ def server(tmp_path: Path, clock: StoppedClock) -> Iterator[GitHubEmulator]:
 def client(server: GitHubEmulator, token: str = "", *, prefix: str = "", per_page: int = 30) -> github.Github:
     """PyGithub against the sandbox; without a token as the bot. It does not retry."""
     auth = github.Auth.Token(token or server.bot_token)
-    return github.Github(base_url=server.url + prefix, auth=auth, retry=None, per_page=per_page)
+    return github.Github(
+        base_url=server.url + prefix,
+        auth=auth,
+        retry=None,
+        per_page=per_page,
+        seconds_between_requests=None,
+        seconds_between_writes=None,
+    )
 
 
 @pytest.fixture
