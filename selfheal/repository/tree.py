@@ -14,13 +14,17 @@ LARGEST = 2_000_000
 
 @dataclass(frozen=True)
 class Commit:
-    """One commit of the first-parent history. ``paths`` are those that differ from its first parent."""
+    """One commit of the first-parent history. ``paths`` are those that differ from its first parent.
+
+    ``incident`` is the key that a merge of ours names in its message, "" for anybody else's commit.
+    """
 
     sha: str
     author: str
     at: datetime
     subject: str
     paths: tuple[str, ...]
+    incident: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
@@ -18,6 +19,7 @@ __all__ = ["Commit", "WorkTree", "clone"]
 FETCH_TIMEOUT = 540.0
 #: Bytes of files read in one go.
 BATCH = 64_000_000
+_INCIDENT = re.compile(r"^Incident: ([A-Z][A-Z0-9_]{1,30}-[0-9]{1,12})$", re.MULTILINE)
 _FIELD, _RECORD = "\x1f", "\x1e"
 
 
@@ -137,7 +139,7 @@ class WorkTree:
 
     def history(self, path: str = "", limit: int = 50) -> tuple[Commit, ...]:
         scope = ["--", confined(path)] if path not in ("", ".") else []
-        form = _FIELD.join(("%H", "%an", "%aI", "%s"))
+        form = _FIELD.join(("%H", "%an", "%cI", "%s", "%B"))
         raw = git.run(
             self.directory,
             "log",
@@ -170,9 +172,10 @@ class WorkTree:
 
 
 def _commit(text: str) -> Commit:
-    sha, author, at, subject, names = text.split(_FIELD, 4)
+    sha, author, at, subject, message, names = text.split(_FIELD, 5)
+    told = _INCIDENT.search(message)
     paths = tuple(name.strip("\n") for name in names.split("\0") if name.strip("\n"))
-    return Commit(sha, author, datetime.fromisoformat(at), subject, paths)
+    return Commit(sha, author, datetime.fromisoformat(at), subject, paths, told.group(1) if told else "")
 
 
 def write_out(files: dict[str, bytes], directory: Path) -> None:

@@ -1,0 +1,203 @@
+"""The render contract: what changes in the rendered objects is exactly the remedy, and nothing beside it.
+
+What varies from one rendering to the next is left out and listed. Two consequences are followed: a ConfigMap or
+Secret that a generator names by its content gets another name, and a checksum annotation of a pod template follows
+the ConfigMap it sums up.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from selfheal.cluster import pointer
+from selfheal.errors import Refused
+from selfheal.incidents.record import ObjectRef, RenderedChange
+from selfheal.repair.edits.data import same, with_removed, with_set
+from selfheal.repair.edits.nodes import EditRefused
+from selfheal.repair.goal import Goal
+from selfheal.repair.objects import Object, is_hook, ref
+
+_HASHED = re.compile(r"^(?P<base>.+)-[a-z0-9]{10}$")
+_CHECKSUM = re.compile(r"checksum|hash|sha256|config-?version", re.IGNORECASE)
+_SUM = re.compile(r"^[0-9a-f]{8,128}$")
+_ABSENT = object()
+
+
+class ContractBroken(Refused):
+    """The edit does not render to exactly the remedy."""
+
+    code = "contract-broken"
+
+
+@dataclass(frozen=True)
+class Proven:
+    """What the edit does: the remedy's own changes, what follows from them, and what varies by itself."""
+
+    changes: tuple[RenderedChange, ...]
+    consequences: tuple[RenderedChange, ...]
+    varying: tuple[str, ...]
+
+
+def prove(
+    before: Sequence[Object],
+    after: Sequence[Object],
+    goals: Iterable[Goal],
+    *,
+    namespace: str = "",
+    varying: frozenset[tuple[ObjectRef, str]] = frozenset(),
+) -> Proven:
+    """Compares two renderings. Raises ContractBroken naming the first thing that is not as intended."""
+    goals = tuple(goals)
+    old, new = _index(before, namespace), _index(after, namespace)
+    renamed = _renamed(old, new)
+    new = {renamed.get(key, key): _with_old_names(obj, renamed) for key, obj in new.items()}
+    wanted = dict(old)
+    removed = {goal.object for goal in goals if goal.op == "remove" and not goal.field}
+    for goal in goals:
+        if goal.object in removed:
+            wanted.pop(goal.object, None)
+            continue
+        if goal.object not in wanted:
+            raise ContractBroken(f"{goal.object} is not rendered here.")
+        wanted[goal.object] = intended(wanted[goal.object], goal)
+    if wanted.keys() != new.keys():
+        odd = sorted(str(key) for key in wanted.keys() ^ new.keys())
+        raise ContractBroken(f"The edit adds or removes {', '.join(odd[:3])}.")
+    consequences: list[RenderedChange] = []
+    sums = any(goal.object.kind in ("ConfigMap", "Secret") for goal in goals)
+    for key, expected in wanted.items():
+        for field, was, now in changed_fields(expected, new[key]):
+            if (key, field) in varying:
+                continue
+            if sums and _is_checksum(field, was, now):
+                consequences.append(RenderedChange(object=key, field=field, before=was, after=now))
+                continue
+            raise ContractBroken(f"The edit leaves {key} with {field or 'other content'} = {_short(now)}.")
+    consequences += [
+        RenderedChange(object=key, field="/metadata/name", before=key.name, after=other.name)
+        for other, key in renamed.items()
+        if other != key
+    ]
+    return Proven(
+        tuple(_told(goal) for goal in goals),
+        tuple(consequences),
+        tuple(f"{key} {field}" for key, field in sorted(varying, key=str)),
+    )
+
+
+def varies(
+    first: Sequence[Object], second: Sequence[Object], namespace: str = ""
+) -> frozenset[tuple[ObjectRef, str]]:
+    """Fields that differ between two renderings of the same files."""
+    one, two = _index(first, namespace), _index(second, namespace)
+    if one.keys() != two.keys():
+        raise ContractBroken(
+            "The same files render to different objects each time, so nothing can be proven."
+        )
+    return frozenset((key, field) for key in one for field, _, _ in changed_fields(one[key], two[key]))
+
+
+def intended(obj: Object, goal: Goal) -> Object:
+    """The object with the goal reached. Raises ContractBroken when it cannot be."""
+    try:
+        done = with_removed(obj, goal.path) if goal.op == "remove" else with_set(obj, goal.path, goal.value)
+    except EditRefused as error:
+        raise ContractBroken(f"{goal.object} has no place {goal.field}: {error.message}") from error
+    assert isinstance(done, dict)  # noqa: S101 - an object stays an object
+    return done
+
+
+def _told(goal: Goal) -> RenderedChange:
+    after = None if goal.op == "remove" else goal.value
+    return RenderedChange(
+        object=goal.object, field=goal.field, before=goal.before, after=after, origin=goal.origin
+    )
+
+
+def _index(objects: Iterable[Object], namespace: str) -> dict[ObjectRef, Object]:
+    found: dict[ObjectRef, Object] = {}
+    for obj in objects:
+        if is_hook(obj):
+            continue
+        key = ref(obj, namespace)
+        if key in found and not same(found[key], obj):
+            raise ContractBroken(f"{key} is rendered twice.")
+        found[key] = obj
+    return found
+
+
+def _renamed(old: dict[ObjectRef, Object], new: dict[ObjectRef, Object]) -> dict[ObjectRef, ObjectRef]:
+    """New name -> old name, for generated objects whose name follows their content."""
+    gone, come = [key for key in old if key not in new], [key for key in new if key not in old]
+    found: dict[ObjectRef, ObjectRef] = {}
+    for key in come:
+        match = _HASHED.match(key.name)
+        if key.kind not in ("ConfigMap", "Secret") or match is None:
+            continue
+        twins = [
+            other
+            for other in gone
+            if other.kind == key.kind
+            and other.namespace == key.namespace
+            and (same_base := _HASHED.match(other.name)) is not None
+            and same_base["base"] == match["base"]
+        ]
+        if len(twins) == 1:
+            found[key] = twins[0]
+    return found
+
+
+def _with_old_names(obj: Any, renamed: dict[ObjectRef, ObjectRef]) -> Any:
+    names = {new.name: old.name for new, old in renamed.items()}
+    return _replaced(obj, names) if names else obj
+
+
+def _replaced(value: Any, names: dict[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _replaced(item, names) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_replaced(item, names) for item in value]
+    return names.get(value, value) if isinstance(value, str) else value
+
+
+def changed_fields(old: Any, new: Any, at: str = "") -> list[tuple[str, Any, Any]]:
+    """(pointer, old, new) for every difference; None stands for what is absent."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        found = []
+        for key in [*old, *(key for key in new if key not in old)]:
+            left, right = old.get(key, _ABSENT), new.get(key, _ABSENT)
+            if left is _ABSENT or right is _ABSENT:
+                found.append((at + pointer.join(key), _or_none(left), _or_none(right)))
+            else:
+                found += changed_fields(left, right, at + pointer.join(key))
+        return found
+    if isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        return [
+            item
+            for index, pair in enumerate(zip(old, new, strict=True))
+            for item in changed_fields(*pair, at + pointer.join(index))
+        ]
+    return [] if same(old, new) else [(at, old, new)]
+
+
+def _or_none(value: Any) -> Any:
+    return None if value is _ABSENT else value
+
+
+def _is_checksum(field: str, was: Any, now: Any) -> bool:
+    parts = pointer.parts(field)
+    return (
+        len(parts) > 2
+        and parts[-3:-1] == ("metadata", "annotations")
+        and parts[0] == "spec"
+        and bool(_CHECKSUM.search(parts[-1]))
+        and all(isinstance(item, str) and bool(_SUM.match(item)) for item in (was, now))
+    )
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else text[:117] + "…"

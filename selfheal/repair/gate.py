@@ -1,0 +1,185 @@
+"""The gate: derives the change again from the analysis, proves the stored patch against it, judges it, signs it.
+
+No model, no GitHub, no cluster. Whoever stored the patch is not believed: the patch must apply to the very commit
+that is checked out, and render to exactly what the analysis' remedy asks for.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from selfheal.clock import SystemClock
+from selfheal.config import Settings
+from selfheal.diagnosis.analysis import finding_of
+from selfheal.errors import NeedsPerson, Refused, SelfhealError
+from selfheal.faults.catalogue import by_id
+from selfheal.incidents.errors import ProofRefused
+from selfheal.incidents.proofs import GateSigned, Proof
+from selfheal.incidents.record import Analysis, PolicyVerdict, Record, RenderedChange, Source, Target, Tried
+from selfheal.repair.envelope import Envelope, apply, digest, unpack
+from selfheal.repair.environments import Elsewhere
+from selfheal.repair.goal import permitted
+from selfheal.repair.plan import derive, judge_proof, registries_in
+from selfheal.repair.proof import proof_of
+from selfheal.repair.signature import sign, verify_signature
+from selfheal.repair.tools import Tools
+from selfheal.repository.tree import Tree
+
+__all__ = ["GateVerifier", "judge", "sign", "verify_signature"]
+
+
+def judge(
+    tree: Tree,
+    patch: bytes,
+    *,
+    settings: Settings,
+    analysis: Analysis | None,
+    source: Source | None = None,
+    target: Target | None = None,
+    tried: Sequence[Tried] = (),
+    tools: Tools | None = None,
+    now: datetime | None = None,
+) -> tuple[PolicyVerdict, ...]:
+    """One verdict a rule. The first rules that fail end it: what cannot be derived or proven is not judged further."""
+    return _judged(
+        tree, patch, settings, analysis, source=source, target=target, tried=tried, tools=tools, now=now
+    )[0]
+
+
+def _judged(
+    tree: Tree,
+    patch: bytes,
+    settings: Settings,
+    analysis: Analysis | None,
+    *,
+    source: Source | None,
+    target: Target | None,
+    tried: Sequence[Tried],
+    tools: Tools | None,
+    now: datetime | None,
+) -> tuple[tuple[PolicyVerdict, ...], tuple[RenderedChange, ...]]:
+    try:
+        envelope = unpack(patch)
+        changes = apply(envelope, tree.read)
+    except Refused as error:
+        return (_failed("envelope", error),), ()
+    passed = [PolicyVerdict(rule="envelope", passed=True, detail=f"{len(changes)} files")]
+    if analysis is None or analysis.verdict != "fault":
+        return (
+            *passed,
+            PolicyVerdict(rule="remedy", passed=False, detail="There is no analysis with a cause."),
+        ), ()
+    try:
+        fault = by_id(analysis.fault)
+        remedy = fault.remedy(finding_of(analysis))
+        if remedy.escalate:
+            raise NeedsPerson(remedy.escalate)
+        derived = derive(
+            tree, analysis, remedy, settings=settings, source=source, target=target, tried=tried, tools=tools
+        )
+        fields = [goal.field for goal in derived.goals if not permitted(goal.field, fault.writes)]
+        if fields:
+            raise Refused(f"{analysis.fault} may not write {', '.join(fields)}.")
+    except (SelfhealError, ValueError, KeyError) as error:
+        return (*passed, _failed("remedy", error)), ()
+    passed.append(PolicyVerdict(rule="remedy", passed=True, detail=str(derived.located.unit)[:400]))
+    try:
+        proof = proof_of(derived.locator, derived.located, derived.goals, changes)
+    except SelfhealError as error:
+        return (*passed, _failed("render-contract", error)), ()
+    reached = Elsewhere(derived.locator, derived.relatives).reached(changes)
+    told = f"{len(proof.proven.changes)} fields" + (
+        f"; reaches {', '.join(str(item.unit) for item in reached)}" if reached else ""
+    )
+    passed.append(PolicyVerdict(rule="render-contract", passed=True, detail=told[:400]))
+    registries = registries_in(derived.locator.view, derived.located)
+    rest = judge_proof(proof, settings, now or SystemClock().now(), registries)
+    return (*passed, *rest), proof.proven.changes
+
+
+def _failed(rule: str, error: Exception) -> PolicyVerdict:
+    text = error.message if isinstance(error, SelfhealError) else str(error)
+    return PolicyVerdict(rule=rule, passed=False, detail=text[:400])
+
+
+class GateVerifier:
+    """Answers whether a record may enter FIX_GENERATED, by proving and signing its patch."""
+
+    def __init__(self, tree: Tree, patch: bytes, settings: Settings, *, tools: Tools | None = None) -> None:
+        self._tree = tree
+        self._patch = patch
+        self._settings = settings
+        self._tools = tools
+
+    def verify(self, key: str, record: Record) -> Proof:
+        """The signed change. Raises ProofRefused naming the rule that is not met."""
+        change = record.change
+        if change is None or change.patch is None or change.decision != "propose":
+            raise ProofRefused(f"{key} has no stored change to prove.", code="no-patch")
+        envelope = self._opened(key, record, change.patch.digest)
+        verdicts, rendered = _judged(
+            self._tree,
+            self._patch,
+            self._settings,
+            record.analysis,
+            source=record.source,
+            target=record.target,
+            tried=record.tried,
+            tools=self._tools,
+            now=None,
+        )
+        broken = [verdict for verdict in verdicts if not verdict.passed]
+        if broken:
+            told = "; ".join(f"{verdict.rule}: {verdict.detail}" for verdict in broken)
+            raise ProofRefused(
+                f"The gate does not sign the change for {key}: {told}",
+                hint="A person has to look at the proposed change.",
+                code="gate-refused",
+            )
+        said: Mapping[str, str] = {
+            "repository": envelope.repository,
+            "incident": key,
+            "base_sha": envelope.base_sha,
+            "digest": change.patch.digest,
+        }
+        signing_key = self._settings.endpoints.signing_key.get_secret_value()
+        signature = sign(signing_key, attempt=record.attempt, **said)
+        signed = change.model_copy(
+            update={
+                "signature": signature,
+                "base_sha": envelope.base_sha,
+                "attempt": record.attempt,
+                "paths": tuple(file.path for file in envelope.files),
+                "rendered": rendered,
+                "policy": verdicts,
+            }
+        )
+        return GateSigned(incident=key, attempt=record.attempt, change=signed)
+
+    def _opened(self, key: str, record: Record, stored: str) -> Envelope:
+        """The envelope, once it is certain that it is the stored one, for this incident, attempt and commit."""
+        if digest(self._patch) != stored:
+            raise ProofRefused(f"The patch of {key} is not the one the record names.", code="patch-swapped")
+        try:
+            envelope = unpack(self._patch)
+        except Refused as error:
+            raise ProofRefused(
+                f"The patch of {key} is not valid: {error.message}", code=error.code
+            ) from error
+        repository = (
+            record.source.repository if record.source else ""
+        ) or self._settings.endpoints.github_repository
+        for name, has, expected in (
+            ("repository", envelope.repository, repository),
+            ("incident", envelope.incident, key),
+            ("attempt", envelope.attempt, record.attempt),
+            ("base commit", envelope.base_sha, self._tree.base_sha),
+        ):
+            if has != expected:
+                raise ProofRefused(
+                    f"The patch of {key} was made for the {name} {has!r}, not {expected!r}.",
+                    hint="The change is made again from the newest base.",
+                    code="stale-base" if name == "base commit" else "patch-foreign",
+                )
+        return envelope

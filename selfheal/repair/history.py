@@ -1,0 +1,70 @@
+"""What a field rendered to at earlier commits."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+from typing import Any
+
+from selfheal.cluster import pointer
+from selfheal.errors import NotFound, SelfhealError
+from selfheal.incidents.record import ObjectRef
+from selfheal.repair.edits.data import same
+from selfheal.repair.locate import Located, Locator
+from selfheal.repair.objects import ref
+from selfheal.repair.sources import source_for
+from selfheal.repair.view import View
+from selfheal.repository.tree import Commit, Tree
+
+#: Commits looked through, and states of the source rendered.
+COMMITS = 200
+STATES = 12
+_ABSENT = object()
+
+
+class History:
+    """The past of one located unit. Without git there is none."""
+
+    def __init__(self, tree: Tree, locator: Locator, located: Located) -> None:
+        self._tree = tree
+        self._unit = located.unit
+        self._source = source_for(located.unit.kind, locator.tools)
+        self._inputs = self._source.inputs(locator.view, located.unit)
+        self._objects: dict[str, dict[ObjectRef, Any]] = {}
+
+    def commits(self) -> list[Commit]:
+        """The newest commits that touch what the unit is rendered from, newest first."""
+        found = [item for item in self._tree.history(limit=COMMITS) if self._inputs.intersection(item.paths)]
+        return found[:STATES]
+
+    def values(self, wanted: ObjectRef, field: str, now: Any) -> Iterator[tuple[Any, str]]:
+        """Values that differ from ``now``, newest first, with the commit that replaced each."""
+        seen = [now]
+        for commit in self.commits():
+            value = self._at(f"{commit.sha}^", wanted, field)
+            if value is _ABSENT or value is None or any(same(value, other) for other in seen):
+                continue
+            seen.append(value)
+            yield value, f"git history, before commit {commit.sha[:12]} of {commit.at:%Y-%m-%d}"
+
+    def own_fix(self, wanted: ObjectRef, field: str, now: datetime, days: int) -> Commit | None:
+        """The newest commit of ours in the last ``days`` that changed the field."""
+        for commit in self.commits():
+            if not commit.incident or now - commit.at > timedelta(days=days):
+                continue
+            before, after = self._at(f"{commit.sha}^", wanted, field), self._at(commit.sha, wanted, field)
+            if before is not after and not same(before, after):
+                return commit
+        return None
+
+    def _at(self, revision: str, wanted: ObjectRef, field: str) -> Any:
+        if revision not in self._objects:
+            try:
+                view = View(self._tree.at(revision))
+                objects = self._source.render(view, self._unit)
+                self._objects[revision] = {ref(obj, wanted.namespace): obj for obj in objects}
+            except (NotFound, SelfhealError):
+                # The first commit has no parent; an older state may not render.
+                self._objects[revision] = {}
+        obj = self._objects[revision].get(wanted)
+        return _ABSENT if obj is None else pointer.resolve(obj, field, None)

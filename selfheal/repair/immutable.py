@@ -1,0 +1,41 @@
+"""Fields that Kubernetes does not let anybody change on a living object."""
+
+from __future__ import annotations
+
+from selfheal.repair.goal import Goal
+
+_FIELDS: dict[str, tuple[str, ...]] = {
+    "StatefulSet": (
+        "/spec/volumeClaimTemplates",
+        "/spec/serviceName",
+        "/spec/selector",
+        "/spec/podManagementPolicy",
+    ),
+    "Deployment": ("/spec/selector",),
+    "DaemonSet": ("/spec/selector",),
+    "ReplicaSet": ("/spec/selector",),
+    "Job": ("/spec/template", "/spec/selector", "/spec/completionMode"),
+    "PersistentVolumeClaim": (
+        "/spec/storageClassName",
+        "/spec/accessModes",
+        "/spec/selector",
+        "/spec/volumeName",
+        "/spec/volumeMode",
+        "/spec/dataSource",
+    ),
+    "StorageClass": ("/provisioner", "/parameters", "/reclaimPolicy", "/volumeBindingMode"),
+    "Pod": ("/spec",),
+    "RoleBinding": ("/roleRef",),
+    "ClusterRoleBinding": ("/roleRef",),
+    "Service": ("/spec/clusterIP",),
+}
+
+
+def immutable(goal: Goal) -> bool:
+    """Whether the object must be deleted and made again for the goal to take effect."""
+    if goal.object.kind == "Pod" and goal.path[-1:] == ("image",):
+        return False
+    return any(
+        goal.field == field or goal.field.startswith(field + "/")
+        for field in _FIELDS.get(goal.object.kind, ())
+    )

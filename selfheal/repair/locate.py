@@ -1,0 +1,148 @@
+"""Which part of the repository deploys the objects that a remedy changes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+
+from selfheal.cluster import pointer
+from selfheal.errors import ConfigurationProblem, NeedsPerson
+from selfheal.incidents.record import Evidence, ObjectRef
+from selfheal.repair.objects import Object, alike, differences, is_hook, ref
+from selfheal.repair.sources import SourceUnreadable, Unit, source_for
+from selfheal.repair.sources.plain import is_kustomization
+from selfheal.repair.tools import RenderFailed, Tools
+from selfheal.repair.view import View
+from selfheal.repository.paths import below
+
+Live = Callable[[ObjectRef], Object | None]
+#: Units beyond which the search is narrowed by what Argo CD or Flux say, or given up.
+UNITS = 400
+_ABSENT = object()
+
+
+@dataclass(frozen=True)
+class Located:
+    """A unit that renders all the objects. ``mismatches`` are fields in which the cluster differs from it."""
+
+    unit: Unit
+    objects: list[Object] = field(repr=False)
+    mismatches: int
+
+    def object(self, wanted: ObjectRef) -> Object | None:
+        """The rendered object of that name."""
+        return next((obj for obj in self.objects if ref(obj, wanted.namespace) == wanted), None)
+
+
+class Locator:
+    """Renders candidates, each once, and compares them with what runs."""
+
+    def __init__(self, view: View, tools: Tools, *, live: Live, evidence: Sequence[Evidence] = ()) -> None:
+        self.view = view
+        self.tools = tools
+        self._live = live
+        self._evidence = [item for item in evidence if item.source == "object" and item.field]
+        self._rendered: dict[Unit, list[Object]] = {}
+        self.problems: list[str] = []
+
+    def render(self, unit: Unit) -> list[Object]:
+        """The unit's objects without hooks, rendered once."""
+        if unit not in self._rendered:
+            objects = source_for(unit.kind, self.tools).render(self.view, unit)
+            self._rendered[unit] = [obj for obj in objects if not is_hook(obj)]
+        return self._rendered[unit]
+
+    def find(self, refs: Sequence[ObjectRef], path: str, hints: Iterable[Unit] = ()) -> Located:
+        """The one unit that deploys all of ``refs``.
+
+        Raises NeedsPerson when none does, or when several fit alike; all of them are named.
+        """
+        found = self.all(refs, path, hints)
+        if not found:
+            what = ", ".join(str(item) for item in refs[:3])
+            tried = f" {self.problems[0]}" if self.problems else ""
+            raise NeedsPerson(
+                f"Nothing {f'below {path} ' if path else ''}in the repository deploys {what}.{tried}",
+                hint="Name the folder that deploys it with --path, or in `services:` of the configuration.",
+                code="source-not-found",
+            )
+        best = self._best(found)
+        if len(best) > 1:
+            raise NeedsPerson(
+                "Several places in the repository deploy it alike: "
+                + "; ".join(str(item.unit) for item in best[:6])
+                + ".",
+                hint="Name the one that counts with --path, or in `services:` of the configuration.",
+                code="source-ambiguous",
+            )
+        return best[0]
+
+    def all(self, refs: Sequence[ObjectRef], path: str, hints: Iterable[Unit] = ()) -> list[Located]:
+        """Every unit that renders all of ``refs``."""
+        found = [item for unit in hints if _within(unit, path) for item in self._try(unit, refs)]
+        for kind in kinds_in(self.view):
+            source = source_for(kind, self.tools)
+            units = list(source.units(self.view, refs, path, refs[0].namespace))
+            if len(units) > UNITS:
+                raise NeedsPerson(
+                    f"The repository holds {len(units)} candidates for {refs[0]}.",
+                    hint="Name the folder that deploys it with --path, or in `services:` of the configuration.",
+                    code="source-ambiguous",
+                )
+            for unit in units:
+                known = any(
+                    item.unit.origin and item.unit.kind == kind and item.unit.path == unit.path
+                    for item in found
+                )
+                if not known:
+                    found += self._try(unit, refs)
+        return found
+
+    def _try(self, unit: Unit, refs: Sequence[ObjectRef]) -> list[Located]:
+        try:
+            objects = self.render(unit)
+        except (SourceUnreadable, RenderFailed, ConfigurationProblem) as error:
+            self.problems.append(f"{unit} could not be rendered: {error.message}")
+            return []
+        mismatches = 0
+        for wanted in refs:
+            obj = next((item for item in objects if ref(item, wanted.namespace) == wanted), None)
+            if obj is None:
+                return []
+            mismatches += self._mismatches(wanted, obj)
+        return [Located(unit, objects, mismatches)]
+
+    def _mismatches(self, wanted: ObjectRef, obj: Object) -> int:
+        live = self._live(wanted)
+        if live is not None:
+            return sum(1 for _ in differences({**obj, "metadata": _labels(obj)}, live))
+        count = 0
+        for item in self._evidence:
+            if item.object == wanted:
+                written = pointer.resolve(obj, item.field, _ABSENT)
+                count += written is not _ABSENT and not alike(written, item.value)
+        return count
+
+    def _best(self, found: list[Located]) -> list[Located]:
+        least = min(item.mismatches for item in found)
+        best = [item for item in found if item.mismatches == least]
+        told = [item for item in best if item.unit.origin]
+        return told or best
+
+
+def kinds_in(view: View) -> tuple[str, ...]:
+    """The ways of deploying that the repository's files speak of."""
+    names = {path.rpartition("/")[2] for path in view.files()}
+    found = ["kustomize"] if any(is_kustomization(name) for name in names) else []
+    found += ["helm"] if "Chart.yaml" in names else []
+    return (*found, "plain")
+
+
+def _labels(obj: Object) -> Object:
+    meta = obj.get("metadata")
+    labels = meta.get("labels") if isinstance(meta, dict) else None
+    return {"labels": labels} if isinstance(labels, dict) else {}
+
+
+def _within(unit: Unit, path: str) -> bool:
+    return below(unit.path, path)

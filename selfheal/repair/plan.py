@@ -1,0 +1,339 @@
+"""From an analysis to the smallest change that mends it, proven by rendering, or to the reason why a person must."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Literal
+
+from selfheal.clock import SystemClock
+from selfheal.cluster import pointer
+from selfheal.cluster.snapshot import Snapshot
+from selfheal.config import Settings
+from selfheal.diagnosis.analysis import finding_of
+from selfheal.errors import NeedsPerson
+from selfheal.faults.catalogue import by_id
+from selfheal.faults.interface import FieldEdit, Remedy
+from selfheal.incidents.record import (
+    Analysis,
+    ObjectRef,
+    PolicyVerdict,
+    RenderedChange,
+    Source,
+    Target,
+    Tried,
+)
+from selfheal.repair import policy, schema, unified
+from selfheal.repair.contract import ContractBroken
+from selfheal.repair.edits.nodes import EditRefused
+from selfheal.repair.environments import Elsewhere, elsewhere, prefers_own_place
+from selfheal.repair.goal import Goal, permitted
+from selfheal.repair.history import History
+from selfheal.repair.immutable import immutable
+from selfheal.repair.locate import Live, Located, Locator
+from selfheal.repair.objects import Object, alike
+from selfheal.repair.proof import Proof, proof_of
+from selfheal.repair.sources import source_for
+from selfheal.repair.sources.gitops import hints
+from selfheal.repair.tools import RenderFailed, Tools
+from selfheal.repair.values import Sources, decide
+from selfheal.repair.view import View
+from selfheal.repository.tree import Tree
+
+Decision = Literal["propose", "escalate", "none"]
+_ABSENT = object()
+
+
+@dataclass(frozen=True)
+class FileChange:
+    """One file before and after; ``diff`` is unified, as git writes it."""
+
+    path: str
+    before: bytes | None
+    after: bytes | None
+    diff: str
+
+
+@dataclass(frozen=True)
+class RepairResult:
+    """``changes`` may be there for ``escalate`` too: what would be needed, and policy or a rule forbids to propose.
+
+    ``source`` is what was found to deploy the target; ``disclosed`` names other environments that the change reaches;
+    ``consequences`` what follows from it by itself (names of generated objects, checksums).
+    """
+
+    decision: Decision
+    reason: str
+    title: str = ""
+    requires_recreate: bool = False
+    changes: tuple[FileChange, ...] = ()
+    rendered: tuple[RenderedChange, ...] = ()
+    policy: tuple[PolicyVerdict, ...] = ()
+    source: Source | None = None
+    disclosed: tuple[str, ...] = ()
+    consequences: tuple[RenderedChange, ...] = ()
+
+
+@dataclass
+class Derived:
+    """What the analysis asks of the repository: the goals, decided, and the unit in which they are reached."""
+
+    remedy: Remedy
+    goals: tuple[Goal, ...]
+    located: Located
+    locator: Locator
+    history: History
+    relatives: list[Located] = field(default_factory=list)
+
+
+class Drift(NeedsPerson):
+    """The cluster does not run what the repository says."""
+
+    code = "drift"
+
+
+def plan(
+    tree: Tree,
+    analysis: Analysis,
+    *,
+    settings: Settings,
+    source: Source | None = None,
+    path: str = "",
+    snapshot: Snapshot | None = None,
+    tried: Sequence[Tried] = (),
+    target: Target | None = None,
+    tools: Tools | None = None,
+    now: datetime | None = None,
+) -> RepairResult:
+    """The change for an analysis. Never raises for what a person has to decide: that is the decision ``escalate``."""
+    now = now or SystemClock().now()
+    if analysis.verdict != "fault":
+        decision: Decision = "none" if analysis.verdict == "healthy" else "escalate"
+        return RepairResult(decision, analysis.summary or f"The verdict is {analysis.verdict}.")
+    title = ""
+    try:
+        fault = by_id(analysis.fault)
+        remedy = fault.remedy(finding_of(analysis))
+        title = remedy.title
+        if remedy.escalate and not remedy.edits:
+            return RepairResult("escalate", remedy.escalate, title)
+        derived = derive(
+            tree, analysis, remedy, settings=settings, source=source, path=path, snapshot=snapshot, tried=tried,
+            target=target, tools=tools,
+        )  # fmt: skip
+        _unless_relapsed(derived, settings, now, tried)
+        return _result(tree, derived, settings, fault.writes, now)
+    except (NeedsPerson, EditRefused) as error:
+        hint = f" {error.hint}" if error.hint else ""
+        return RepairResult("escalate", f"{error.message}{hint}", title)
+
+
+def derive(
+    tree: Tree,
+    analysis: Analysis,
+    remedy: Remedy,
+    *,
+    settings: Settings,
+    source: Source | None = None,
+    path: str = "",
+    snapshot: Snapshot | None = None,
+    tried: Sequence[Tried] = (),
+    target: Target | None = None,
+    tools: Tools | None = None,
+) -> Derived:
+    """Finds the unit and decides the values. Raises NeedsPerson."""
+    if not remedy.edits:
+        raise NeedsPerson(
+            f"Nothing in a repository mends {analysis.fault}: {remedy.reason}", code="no-remedy"
+        )
+    view = View(tree)
+    refs = list(dict.fromkeys(edit.object for edit in remedy.edits))
+    locator = Locator(view, tools or Tools(), live=_live(snapshot), evidence=analysis.evidence)
+    where = path or _configured(settings, source, refs[0], target)
+    known = hints(view, refs[0].namespace)
+    located = locator.find(refs, where, known)
+    history = History(tree, locator, located)
+    relatives = elsewhere(locator, located, known)
+    _unless_drifted(remedy.edits, located, analysis, snapshot)
+    sources = Sources(
+        analysis=analysis,
+        policy=settings.policy,
+        past=lambda edit: history.values(edit.object, edit.field, _written(located, edit)),
+        siblings=[(str(item.unit), item.named) for item in relatives],
+        tried=tried,
+    )
+    goals = tuple(decide(edit, _object(located, edit.object), sources) for edit in remedy.edits)
+    return Derived(remedy, goals, located, locator, history, [item.located for item in relatives])
+
+
+def _configured(settings: Settings, source: Source | None, wanted: ObjectRef, target: Target | None) -> str:
+    if source is not None and source.path:
+        return source.path
+    names = {wanted.name, target.name if target else ""}
+    for service in settings.services:
+        workloads = {item.rpartition("/")[2] for item in service.workloads} or {service.name}
+        if service.path and names & workloads and service.namespace in ("", wanted.namespace):
+            return service.path
+    return ""
+
+
+def _live(snapshot: Snapshot | None) -> Live:
+    def lookup(wanted: ObjectRef) -> Object | None:
+        return snapshot.get(wanted.kind, wanted.namespace, wanted.name) if snapshot is not None else None
+
+    return lookup
+
+
+def _object(located: Located, wanted: ObjectRef) -> Object:
+    obj = located.object(wanted)
+    if obj is None:
+        raise NeedsPerson(f"{located.unit} does not render {wanted}.", code="source-not-found")
+    return obj
+
+
+def _written(located: Located, edit: FieldEdit) -> object:
+    return pointer.resolve(_object(located, edit.object), edit.field, None)
+
+
+def _unless_drifted(
+    edits: Sequence[FieldEdit], located: Located, analysis: Analysis, snapshot: Snapshot | None
+) -> None:
+    """A field that differs between repository and cluster is not mended by changing the repository further."""
+    told = {
+        (item.object, item.field): item.value
+        for item in analysis.evidence
+        if item.source == "object" and item.field
+    }
+    for edit in edits:
+        obj = located.object(edit.object)
+        written = pointer.resolve(obj, edit.field, _ABSENT) if edit.field else _ABSENT
+        live = snapshot.get(edit.object.kind, edit.object.namespace, edit.object.name) if snapshot else None
+        runs = (
+            pointer.resolve(live, edit.field, None)
+            if live is not None
+            else told.get((edit.object, edit.field), _ABSENT)
+        )
+        if written is _ABSENT or runs is _ABSENT or isinstance(written, dict | list):
+            continue
+        if not alike(written, runs):
+            raise Drift(
+                f"{edit.object} runs with {edit.field} = {_short(runs)}, but {located.unit} says {_short(written)}.",
+                hint="Sync the repository to the cluster, and find out who changed the cluster by hand.",
+            )
+
+
+def _unless_relapsed(derived: Derived, settings: Settings, now: datetime, tried: Sequence[Tried]) -> None:
+    days = settings.policy.relapse_days
+    if not days or tried:
+        return
+    for goal in derived.goals:
+        commit = derived.history.own_fix(goal.object, goal.field, now, days)
+        if commit is not None:
+            raise NeedsPerson(
+                f"{goal.field} of {goal.object} was changed for {commit.incident} on {commit.at:%Y-%m-%d} already,"
+                f" less than {days} days ago.",
+                hint="The same fix again will not last; a person has to find out why.",
+                code="relapse",
+            )
+
+
+def _result(
+    tree: Tree, derived: Derived, settings: Settings, writes: Sequence[str], now: datetime
+) -> RepairResult:
+    proof, reached = _first_proven(derived)
+    unit = derived.located.unit
+    verdicts = judge_proof(proof, settings, now, registries_in(derived.locator.view, derived.located))
+    fields = [goal.field for goal in derived.goals if not permitted(goal.field, writes)]
+    verdicts = (
+        PolicyVerdict(rule="fields", passed=not fields, detail=", ".join(fields)[:400]),
+        *verdicts,
+    )
+    result = RepairResult(
+        "propose",
+        _reason(derived, reached),
+        derived.remedy.title,
+        derived.remedy.requires_recreate or any(immutable(goal) for goal in derived.goals),
+        _file_changes(proof.files),
+        proof.proven.changes,
+        verdicts,
+        Source(path=unit.path or "."),
+        tuple(reached),
+        proof.proven.consequences,
+    )
+    broken = [verdict for verdict in verdicts if not verdict.passed]
+    if derived.remedy.escalate:
+        return replace(result, decision="escalate", reason=derived.remedy.escalate)
+    if broken:
+        told = "; ".join(f"{verdict.rule}: {verdict.detail}" for verdict in broken)
+        return replace(result, decision="escalate", reason=f"Policy does not allow the change: {told}")
+    return result
+
+
+def _first_proven(derived: Derived) -> tuple[Proof, list[str]]:
+    """The best attempt that renders to exactly the goals, and the other environments that it reaches."""
+    unit, locator = derived.located.unit, derived.locator
+    source = source_for(unit.kind, locator.tools)
+    problems: list[str] = []
+    spare: tuple[Proof, list[str]] | None = None
+    attempts = source.attempts(locator.view, unit, derived.goals)
+    while True:
+        try:
+            attempt = next(attempts, None)
+            if attempt is None:
+                break
+            proof = proof_of(locator, derived.located, derived.goals, attempt.changes)
+        except (ContractBroken, EditRefused, RenderFailed) as error:
+            problems.append(error.message)
+            continue
+        reached = Elsewhere(locator, derived.relatives).reached(attempt.changes)
+        if not reached or not prefers_own_place(derived.goals, derived.located, reached):
+            return proof, [str(item.unit) for item in reached]
+        spare = spare or (proof, [str(item.unit) for item in reached])
+    if spare is not None:
+        return spare
+    told = f" {problems[0]}" if problems else ""
+    raise NeedsPerson(
+        f"No edit of {unit} was found that changes just what is meant.{told}",
+        hint="A person has to make the change.",
+        code="no-edit",
+    )
+
+
+def judge_proof(
+    proof: Proof, settings: Settings, now: datetime, registries: frozenset[str]
+) -> tuple[PolicyVerdict, ...]:
+    """Schema and policy of a proven change."""
+    before, after = proof.changed()
+    proposal = policy.Proposal(proof.files, before, after, registries, now)
+    return (schema.verdict(before, after), *policy.verdicts(proposal, settings.policy))
+
+
+def registries_in(view: View, located: Located) -> frozenset[str]:
+    """Registries of the images that the unit's objects name now."""
+    from selfheal.repair import risks
+
+    return frozenset(
+        policy.registry(image) for obj in located.objects for image in risks.images(obj).values() if image
+    )
+
+
+def _file_changes(files: Mapping[str, tuple[bytes | None, bytes | None]]) -> tuple[FileChange, ...]:
+    return tuple(
+        FileChange(path, before, after, unified.diff(path, before, after).decode("utf-8", "replace"))
+        for path, (before, after) in sorted(files.items())
+    )
+
+
+def _reason(derived: Derived, reached: Sequence[str]) -> str:
+    origins = "; ".join(dict.fromkeys(goal.origin for goal in derived.goals if goal.origin))
+    text = derived.remedy.reason.rstrip(".") + "."
+    text += f" The value comes from: {origins}." if origins else ""
+    if reached:
+        text += f" It reaches other environments too: {', '.join(reached)}."
+    return text
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:77] + "…"

@@ -1,0 +1,81 @@
+"""What a way of deploying is to the rest of repair."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, Literal
+
+from selfheal.errors import NeedsPerson
+from selfheal.incidents.record import ObjectRef
+from selfheal.repair.goal import Goal
+from selfheal.repair.objects import Object
+from selfheal.repair.view import View
+
+Kind = Literal["plain", "kustomize", "helm"]
+
+
+class SourceUnreadable(NeedsPerson):
+    """A source cannot be rendered as it stands: broken, remote, encrypted, or made by a tool that is not run here."""
+
+    code = "source-unreadable"
+
+
+@dataclass(frozen=True)
+class Unit:
+    """One thing that is deployed: a folder rendered in one way.
+
+    ``files`` are the manifests of a plain unit. ``values`` are Helm values files in order, relative to the root of
+    the repository; ``parameters`` further ``--set`` pairs. ``namespace`` counts for objects that name none.
+    ``origin`` says how the unit is known ("" when only found by looking).
+    """
+
+    kind: Kind
+    path: str
+    files: tuple[str, ...] = ()
+    values: tuple[str, ...] = ()
+    parameters: tuple[tuple[str, str], ...] = ()
+    release: str = ""
+    namespace: str = ""
+    origin: str = ""
+
+    def __str__(self) -> str:
+        if self.kind == "plain":
+            return ", ".join(self.files)
+        with_values = f" with {', '.join(self.values)}" if self.values else ""
+        return f"{self.kind} {self.path or '.'}{with_values}"
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """One possible edit: changed files (None: removed) and in words what it does."""
+
+    changes: dict[str, bytes | None] = field(hash=False)
+    what: str
+
+
+class Source(ABC):
+    """Adapter for one way of deploying. All methods raise SourceUnreadable for what cannot be rendered safely."""
+
+    kind: ClassVar[Kind]
+
+    @abstractmethod
+    def units(self, view: View, refs: Sequence[ObjectRef], path: str, namespace: str) -> Iterable[Unit]:
+        """Units below ``path`` that may render the objects."""
+
+    @abstractmethod
+    def render(self, view: View, unit: Unit) -> list[Object]:
+        """The objects, as a sync would apply them."""
+
+    @abstractmethod
+    def inputs(self, view: View, unit: Unit) -> frozenset[str]:
+        """Files that the rendering reads."""
+
+    @abstractmethod
+    def attempts(self, view: View, unit: Unit, goals: Sequence[Goal]) -> Iterator[Attempt]:
+        """Edits that may bring the goals about, the best first. Each is proven by rendering before it counts."""
+
+    def shared(self, view: View, unit: Unit) -> Iterable[Unit]:
+        """Other units that read some of the same files: other environments."""
+        return ()

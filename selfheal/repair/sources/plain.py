@@ -1,0 +1,186 @@
+"""Plain manifests: each file is applied as it stands."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import product
+from typing import ClassVar
+
+from typing_extensions import override
+
+from selfheal.cluster import pointer
+from selfheal.incidents.record import ObjectRef
+from selfheal.repair.edits.data import same
+from selfheal.repair.edits.file import EditedFile, decode
+from selfheal.repair.edits.nodes import EditRefused, value_of
+from selfheal.repair.goal import Goal
+from selfheal.repair.objects import Object, flattened, load, ref
+from selfheal.repair.sources.interface import Attempt, Kind, Source, SourceUnreadable, Unit
+from selfheal.repair.view import View
+from selfheal.repository.paths import below
+
+SUFFIXES = (".yaml", ".yml", ".json")
+_KUSTOMIZATION = re.compile(r"^kustomization\.ya?ml$|^Kustomization$")
+#: Combinations of files beyond which it is not plain any more what deploys the target.
+_COMBINATIONS = 16
+
+
+def is_kustomization(path: str) -> bool:
+    """Whether a file is Kustomize's."""
+    return bool(_KUSTOMIZATION.match(path.rpartition("/")[2]))
+
+
+def managed_folders(view: View) -> frozenset[str]:
+    """Folders whose files are rendered by Helm or Kustomize and so are no plain manifests."""
+    found = set()
+    for path in view.files():
+        folder, _, name = path.rpartition("/")
+        if name == "Chart.yaml" or is_kustomization(path):
+            found.add(folder)
+    return frozenset(found)
+
+
+class Plain(Source):
+    """See the module."""
+
+    kind: ClassVar[Kind] = "plain"
+
+    @override
+    def units(self, view: View, refs: Sequence[ObjectRef], path: str, namespace: str) -> Iterable[Unit]:
+        places: list[list[str]] = [[] for _ in refs]
+        managed = managed_folders(view)
+        inside = {folder for folder in managed if below(path, folder)} if path else set()
+        charts = {f for f in managed - inside if f"{f}/Chart.yaml".lstrip("/") in view.files()}
+        kustomized = managed - inside - charts
+        candidates = [
+            name
+            for name in view.files()
+            if name.endswith(SUFFIXES)
+            and below(name, path)
+            and not is_kustomization(name)
+            and not any(below(name, folder) for folder in charts)
+            and name.rpartition("/")[0] not in kustomized
+        ]
+        for name, data in view.read_many(candidates).items():
+            for wanted, found in zip(refs, places, strict=True):
+                if wanted.name.encode() in data and self._holds(name, data, wanted, namespace):
+                    found.append(name)
+        if not all(places):
+            return
+        combinations = list(product(*places))
+        together = [files for files in combinations if len({_folder(name) for name in files}) == 1]
+        for files in (together or combinations)[:_COMBINATIONS]:
+            unique = tuple(dict.fromkeys(files))
+            yield Unit("plain", _folder(unique[0]), files=unique, namespace=namespace)
+
+    def _holds(self, path: str, data: bytes, wanted: ObjectRef, namespace: str) -> bool:
+        try:
+            return any(ref(obj, wanted.namespace) == wanted for obj in load(decode(path, data)))
+        except EditRefused:
+            return False
+
+    @override
+    def render(self, view: View, unit: Unit) -> list[Object]:
+        found: list[Object] = []
+        for path, data in view.read_many(unit.files).items():
+            try:
+                found += load(decode(path, data))
+            except EditRefused as error:
+                raise SourceUnreadable(
+                    f"{path} cannot be read: {error.message}", hint="Mend the file."
+                ) from error
+        return found
+
+    @override
+    def inputs(self, view: View, unit: Unit) -> frozenset[str]:
+        return frozenset(unit.files)
+
+    @override
+    def attempts(self, view: View, unit: Unit, goals: Sequence[Goal]) -> Iterator[Attempt]:
+        changes: dict[str, bytes | None] = {}
+        for path, data in view.read_many(unit.files).items():
+            file = EditedFile(path, data)
+            for goal in merged(goals):
+                for document, inside in places(file, goal.object):
+                    reach(file, document, inside, goal)
+            if file.after != data:
+                changes[path] = file.after
+        yield Attempt(changes, f"edits {', '.join(changes)}")
+
+
+class Move(Goal):
+    """Two goals that are one: a value that keeps its content and gets another name. ``field`` is the old place."""
+
+
+def merged(goals: Sequence[Goal]) -> list[Goal]:
+    """The goals, with a set and a remove of the same value beside each other joined into a move."""
+    rest = list(goals)
+    found: list[Goal] = []
+    for goal in goals:
+        if goal.op != "set" or goal.before is not None or goal not in rest:
+            continue
+        for other in rest:
+            if _renames(other, goal):
+                rest.remove(goal)
+                rest.remove(other)
+                found.append(Move(goal.object, other.field, "set", goal.path[-1], other.before, goal.origin))
+                break
+    return [*found, *rest]
+
+
+def _renames(gone: Goal, come: Goal) -> bool:
+    return (
+        gone.op == "remove"
+        and gone.object == come.object
+        and len(gone.path) > 1
+        and gone.path[:-1] == come.path[:-1]
+        and same(_unnamed(gone, gone.before), _unnamed(come, come.value))
+    )
+
+
+def _unnamed(goal: Goal, value: object) -> object:
+    """A named list item without its name, which the move changes."""
+    if goal.path[-1].startswith("name=") and isinstance(value, dict):
+        return {key: item for key, item in value.items() if key != "name"}
+    return value
+
+
+def places(file: EditedFile, wanted: ObjectRef) -> list[tuple[int, tuple[str, ...]]]:
+    """(document, path inside it) of each occurrence of an object, in Lists too."""
+    found: list[tuple[int, tuple[str, ...]]] = []
+    for document, value in enumerate(file.text.values):
+        if not isinstance(value, dict):
+            continue
+        items = value.get("items")
+        if str(value.get("kind", "")).endswith("List") and isinstance(items, list):
+            for index, item in enumerate(items):
+                if any(ref(obj, wanted.namespace) == wanted for obj in flattened(item)):
+                    found.append((document, ("items", str(index))))
+        elif any(ref(obj, wanted.namespace) == wanted for obj in flattened(value)):
+            found.append((document, ()))
+    return found
+
+
+def reach(file: EditedFile, document: int, inside: tuple[str, ...], goal: Goal) -> None:
+    """Edits one object of a file towards a goal. Raises EditRefused."""
+    path = (*inside, *goal.path)
+    if isinstance(goal, Move):
+        if path[-1].startswith("name="):
+            file.text.set(document, (*path, "name"), str(goal.value).removeprefix("name="))
+        else:
+            file.text.rename(document, path, str(goal.value))
+    elif goal.op == "remove" and not goal.field:
+        if inside:
+            file.text.remove(document, inside)
+        else:
+            file.text.delete_document(document)
+    elif goal.op == "remove":
+        if pointer.exists(value_of(file.text.roots[document]), pointer.join(*path)):
+            file.text.remove(document, path)
+    else:
+        file.text.set(document, path, goal.value)
+
+
+def _folder(path: str) -> str:
+    return path.rpartition("/")[0]

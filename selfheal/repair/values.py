@@ -1,0 +1,177 @@
+"""Decides the value of each field a remedy names, and cites where it stands.
+
+In this order: what older objects of the cluster had (kept by the analysis), git history, specs of sibling
+environments in the repository (ports, probe paths and names of references only), then what the remedy falls back on.
+Nothing that only a log, an event or a text names is ever taken: the fields of a finding that carry values come from
+specs, and names are chosen among existing ones.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal
+from typing import Any
+
+from selfheal.cluster import pointer
+from selfheal.cluster.quantity import quantity
+from selfheal.config.model import Policy
+from selfheal.errors import NeedsPerson
+from selfheal.faults.interface import AtLeast, Exact, FieldEdit, LastGood, NearName, OneOf, Query
+from selfheal.faults.nearness import nearest
+from selfheal.incidents.record import Analysis, Tried
+from selfheal.repair import amounts
+from selfheal.repair.goal import Goal
+from selfheal.repair.objects import Object, alike
+
+_ABSENT = object()
+#: Fields whose value a sibling environment may supply.
+_SHARED_BY_ENVIRONMENTS = re.compile(
+    r"(?:[pP]orts?(?:/[^/]+)*/(?:port|targetPort|containerPort|number|name|protocol)"
+    r"|Probe/(?:httpGet|tcpSocket|grpc)/(?:path|port|scheme|service)"
+    r"|(?:configMapKeyRef|secretKeyRef)/(?:name|key)|(?:configMapRef|secretRef)/name|configMap/name|secret/secretName"
+    r"|items/[^/]+/key|serviceAccountName|claimName|scaleTargetRef/name|service/(?:name|port/(?:number|name)))$"
+)
+
+Past = tuple[Any, str]
+
+
+class NoValue(NeedsPerson):
+    """No value for the field is known for certain."""
+
+    code = "no-value"
+
+
+@dataclass
+class Sources:
+    """What a value may be taken from. ``past`` answers earlier values of a field, newest first, with their origin."""
+
+    analysis: Analysis
+    policy: Policy
+    past: Callable[[FieldEdit], Iterator[Past]] = field(default=lambda edit: iter(()))
+    siblings: Sequence[tuple[str, Callable[[FieldEdit], Object | None]]] = ()
+    tried: Sequence[Tried] = ()
+
+
+def decide(edit: FieldEdit, obj: Object, sources: Sources) -> Goal:
+    """The goal for one edit of a rendered object. Raises NoValue saying what a person has to decide."""
+    before = pointer.resolve(obj, edit.field, None)
+    if edit.op == "remove":
+        origin = edit.value.origin if isinstance(edit.value, Exact) else ""
+        return Goal(edit.object, edit.field, "remove", None, before, origin)
+    excluded = _tried(edit, sources.tried)
+    for value, origin in _options(edit, edit.value, before, sources):
+        if value is None or (alike(value, before) and before is not None):
+            continue
+        if any(alike(value, other) for other in excluded):
+            continue
+        return Goal(edit.object, edit.field, "set", fitting(value, before, edit.field), before, origin)
+    tried = " other than the one that did not help" if excluded else ""
+    raise NoValue(
+        f"No right value{tried} is known for {edit.field} of {edit.object}.",
+        hint="A person has to choose it; neither the cluster's older objects nor the repository have one.",
+    )
+
+
+def _tried(edit: FieldEdit, tried: Sequence[Tried]) -> list[Any]:
+    return [
+        change.after
+        for attempt in tried
+        for change in attempt.rendered
+        if change.object == edit.object and change.field == edit.field
+    ]
+
+
+def _options(edit: FieldEdit, query: Query, before: Any, sources: Sources) -> Iterator[Past]:
+    """Possible values, the best founded first."""
+    if isinstance(query, LastGood):
+        fallback = query.fallback
+        for value, origin in _earlier(edit, sources):
+            if _allowed(value, fallback, before):
+                yield value, origin
+        if fallback is not None:
+            yield from _options(edit, fallback, before, sources)
+    elif isinstance(query, Exact):
+        yield query.value, query.origin
+    elif isinstance(query, NearName):
+        name = nearest(query.wanted, query.candidates)
+        if name is not None:
+            yield name, f"the existing {query.kind} that is plainly meant by {query.wanted}"
+    elif isinstance(query, OneOf):
+        yield from _one_of(edit, query, sources)
+    else:
+        yield _raised(edit, query, before, sources)
+
+
+def _earlier(edit: FieldEdit, sources: Sources) -> Iterator[Past]:
+    for item in sources.analysis.last_good:
+        if item.field == edit.field:
+            yield item.value, item.origin
+    yield from sources.past(edit)
+    if _SHARED_BY_ENVIRONMENTS.search(edit.field):
+        found: dict[str, Past] = {}
+        for name, lookup in sources.siblings:
+            obj = lookup(edit)
+            value = pointer.resolve(obj, edit.field, None) if obj is not None else None
+            if isinstance(value, str | int):
+                found[repr(value)] = (value, name)
+        # Siblings that disagree confirm nothing.
+        if len(found) == 1:
+            yield next(iter(found.values()))
+
+
+def _allowed(value: Any, fallback: Query | None, before: Any) -> bool:
+    """Whether an earlier value makes sense beside what the remedy knows."""
+    if isinstance(fallback, NearName):
+        return value in fallback.candidates
+    if isinstance(fallback, AtLeast):
+        return before is None or amounts.more(value, before)
+    if isinstance(fallback, OneOf) and all(isinstance(item, int) for item in fallback.values):
+        return value in fallback.values
+    return True
+
+
+def _one_of(edit: FieldEdit, query: OneOf, sources: Sources) -> Iterator[Past]:
+    if len(query.values) == 1:
+        yield query.values[0], query.origin
+        return
+    confirmed = [value for value, _ in _earlier(edit, sources) if value in query.values]
+    if confirmed:
+        yield confirmed[0], query.origin
+
+
+def _raised(edit: FieldEdit, query: AtLeast, before: Any, sources: Sources) -> Past:
+    policy = sources.policy
+    now = before if before is not None else amounts.DEFAULTS.get(pointer.parts(edit.field)[-1])
+    present = quantity(now)
+    if present is None:
+        raise NoValue(
+            f"{edit.field} of {edit.object} has no present value that could be raised.",
+            hint="A person has to size it.",
+        )
+    value = amounts.times(now, min(query.factor, policy.raise_factor))
+    if query.minimum and amounts.more(query.minimum, value):
+        value = query.minimum
+    past = [amount for earlier, _ in sources.past(edit) if (amount := quantity(earlier)) is not None]
+    first = min([present, *past])
+    if first > 0 and (quantity(value) or 0) > first * Decimal(str(policy.raise_total)):
+        raise NoValue(
+            f"{edit.field} of {edit.object} was raised to {now} already; {value} would be more than"
+            f" {policy.raise_total:g} times what it was.",
+            hint="A person has to decide whether it may grow further, or whether something leaks.",
+        )
+    return value, f"a bounded raise of the present {now}"
+
+
+def fitting(value: Any, before: Any, where: str) -> Any:
+    """The value in the type that the field has: environment variables and data are text."""
+    last = pointer.parts(where)[-1] if where else ""
+    if (
+        isinstance(value, int | float)
+        and not isinstance(value, bool)
+        and "/env/" in where
+        and last == "value"
+    ):
+        return str(value)
+    return value
