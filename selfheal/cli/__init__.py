@@ -22,6 +22,11 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "diagnose",
         "Find the root cause in a cluster or a snapshot of one.",
     ),
+    "repair": (
+        "selfheal.cli.repair",
+        "repair",
+        "Find the smallest change in a repository that mends it, and prove it.",
+    ),
     "doctor": ("selfheal.cli.doctor", "doctor", "Check what is configured, what answers, what is missing."),
 }
 
