@@ -137,6 +137,8 @@ def _comment(call: Call, repository: Repository, issue: Issue, comment: Comment)
         "pull_request_review_id": comment.review,
         "diff_hunk": comment.hunk,
         "path": comment.path,
+        "position": comment.line,
+        "original_position": comment.line,
         "line": comment.line,
         "original_line": comment.line,
         "side": comment.side,

@@ -118,6 +118,7 @@ def full_user(call: Call, account: Account, *, private: bool = False) -> Json:
     }
     if private:
         document |= {
+            "user_view_type": "private",
             "private_gists": 0,
             "total_private_repos": 0,
             "owned_private_repos": 0,

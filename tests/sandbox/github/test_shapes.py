@@ -17,6 +17,8 @@ from tests.sandbox.github.tour import tour
 
 # Read at import: tests run without any SELFHEAL_ variable.
 DESCRIPTION = os.environ.get("SELFHEAL_GITHUB_OPENAPI", "")
+#: PyGithub calls these and GitHub serves them, but its description does not name them.
+UNPUBLISHED = ("/graphql", "/repositories/", "/git/refs", "/contents", "/statuses/")
 
 
 def test_the_tour_calls_every_route(server):
@@ -39,6 +41,7 @@ def test_answers_match_the_published_description(server):
     description = Description(Path(DESCRIPTION))
     problems = []
     for answer in tour(server):
-        if answer.path != "/graphql":
+        published = description.operation(answer.method, answer.path) is not None
+        if published or not any(part in answer.path for part in UNPUBLISHED):
             problems += description.problems(answer.method, answer.path, answer.status, answer.body)
     assert problems == []
