@@ -60,12 +60,16 @@ class Description:
 
 
 def _meant(part: Any) -> None:
-    """Read the description as it is meant: enumerations that are nullable take null, alternatives may overlap."""
+    """Read the description as it is meant: enumerations that are nullable take null, alternatives may overlap.
+
+    Discriminators go: one of them looks for a property of an array.
+    """
     if isinstance(part, dict):
         if part.get("nullable") is True and isinstance(part.get("enum"), list) and None not in part["enum"]:
             part["enum"].append(None)
         if isinstance(part.get("oneOf"), list):
             part["anyOf"] = part.pop("oneOf")
+            part.pop("discriminator", None)
         for value in part.values():
             _meant(value)
     elif isinstance(part, list):
