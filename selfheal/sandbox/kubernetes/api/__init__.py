@@ -1,0 +1,1 @@
+"""The HTTP side: paths, verbs, lists, watches, patches and refusals. No controller logic."""

@@ -1,0 +1,1 @@
+"""What the controller manager does: each controller brings the objects of one kind about. No HTTP, no kubelet."""
