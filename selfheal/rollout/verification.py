@@ -6,12 +6,11 @@ another process do not count, since nobody watched in between.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from selfheal import progress
 from selfheal.clock import Clock
 from selfheal.cluster.snapshot import Snapshot
 from selfheal.config import Settings
@@ -39,6 +38,13 @@ class Cluster(Protocol):
         """Everything readable in some namespaces."""
 
 
+class OnSample(Protocol):
+    """Who is told of each look: the unfinished verification, to be stored, and words to be shown."""
+
+    def __call__(self, verification: Verification, *, phase: str, text: str, reason: str) -> None:
+        """``phase`` is "soak" or what is wrong: partial, not-arrived, progressing, unsettled, fault, worse …"""
+
+
 @dataclass(frozen=True)
 class Measured:
     """What one process found out itself, and what it was about."""
@@ -54,7 +60,7 @@ class RolloutVerification:
     """One watch over the incident's merged pull request.
 
     ``expected`` are the manifests rendered from the merged commit (the target's and those of changed objects; others are
-    ignored). ``on_sample`` is told the unfinished verification after each look, to be stored or shown.
+    ignored). ``on_sample`` is told of each look.
     """
 
     def __init__(
@@ -65,7 +71,7 @@ class RolloutVerification:
         expected: Sequence[Mapping[str, Any]],
         settings: Settings,
         clock: Clock,
-        on_sample: Callable[[Verification], None] | None = None,
+        on_sample: OnSample | None = None,
     ) -> None:
         self.key = key
         self._cluster = cluster
@@ -143,17 +149,22 @@ class RolloutVerification:
             and unfinished
             and (stored.pull_request, stored.merge_sha) == (number, merge_sha)
         ):
-            return stored.model_copy(update={"good_samples": 0, "reasons": ()})
-        wanted = self._settings.verification
-        longest = wanted.rollout_timeout + 3 * wanted.soak + wanted.samples * wanted.interval
+            until = stored.deadline or self._deadline(stored.started_at or now)
+            return stored.model_copy(update={"good_samples": 0, "reasons": (), "deadline": until})
         return Verification(
             pull_request=number,
             merge_sha=merge_sha,
             started_at=now,
-            deadline=now + timedelta(seconds=longest),
+            deadline=self._deadline(now),
             # A revert is compared with what was before the change that it undoes.
             baseline=dict(stored.baseline) if stored is not None else {},
         )
+
+    def _deadline(self, started: datetime) -> datetime:
+        """A soak that is broken twice still fits, a third time does not."""
+        wanted = self._settings.verification
+        longest = wanted.rollout_timeout + 3 * wanted.soak + wanted.samples * wanted.interval
+        return started + timedelta(seconds=longest)
 
     def _series(self, state: Verification, began: float, now: datetime) -> Series:
         started = state.started_at or now
@@ -183,18 +194,15 @@ class RolloutVerification:
         return done
 
     def _tell(self, state: Verification, series: Series, sample: Sample) -> None:
-        progress.emit(
-            "sample",
-            incident=self.key,
-            kind_=sample.kind,
-            good=series.good,
-            wanted_good=series.samples,
-            available=sample.counts.available,
-            wanted=sample.counts.wanted,
-            reasons=list(state.reasons[:3]),
+        if self._on_sample is None:
+            return
+        counts = sample.counts
+        self._on_sample(
+            state,
+            phase="soak" if sample.good else sample.kind,
+            text=f"{counts.available} of {counts.wanted} available, {series.good} of {series.samples} good looks",
+            reason=" ".join(state.reasons[:2]),
         )
-        if self._on_sample is not None:
-            self._on_sample(state)
 
 
 def plan_of(record: Record, expected: Sequence[Mapping[str, Any]]) -> Plan:
