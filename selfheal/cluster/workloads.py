@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +13,8 @@ from selfheal.cluster.snapshot import Object, Snapshot, metadata, owner_of, ref_
 from selfheal.incidents.record import ObjectRef
 
 _SPEC_POINTERS = {"Pod": "/spec", "CronJob": "/spec/jobTemplate/spec/template/spec"}
-_HASH = "pod-template-hash"
+#: Characters of a last-applied manifest that are read.
+MAX_APPLIED = 262_144
 
 
 def mapping(value: Any) -> dict[str, Any]:
@@ -243,4 +245,29 @@ def last_good(snapshot: Snapshot, workload: Workload, relative: str) -> tuple[An
         value = pointer.resolve(older.spec, relative)
         if value is not None and value != now:
             return value, older.origin
+    applied = pointer.resolve(declared(workload.object), workload.spec_pointer + relative)
+    if applied is not None and applied != now and _is_leaf(applied):
+        return applied, f"{workload.ref} last-applied-configuration"
     return None
+
+
+def _is_leaf(value: Any) -> bool:
+    """Whether a value is written as it is read; in mappings and lists the API server fills in defaults."""
+    return isinstance(value, (str, int)) or (
+        isinstance(value, list) and all(isinstance(item, (str, int)) for item in value)
+    )
+
+
+def declared(obj: Object) -> dict[str, Any]:
+    """The manifest that the last ``kubectl apply`` of an object brought, {} when it is not known.
+
+    What differs from it was changed in the cluster since.
+    """
+    annotations = mapping(metadata(obj).get("annotations"))
+    text = annotations.get("kubectl.kubernetes.io/last-applied-configuration")
+    if not isinstance(text, str) or len(text) > MAX_APPLIED:
+        return {}
+    try:
+        return mapping(json.loads(text))
+    except (ValueError, RecursionError):
+        return {}

@@ -3,23 +3,57 @@
 from __future__ import annotations
 
 from selfheal.errors import NotFound
+from selfheal.faults.app_crash import AppCrash
+from selfheal.faults.bad_release import BadRelease
+from selfheal.faults.command_invalid import CommandInvalid
 from selfheal.faults.config_key_missing import ConfigKeyMissing
 from selfheal.faults.config_ref_missing import ConfigRefMissing
 from selfheal.faults.env_var_invalid import EnvVarInvalid
 from selfheal.faults.image_not_found import ImageNotFound
+from selfheal.faults.image_pull_unauthorized import ImagePullUnauthorized
+from selfheal.faults.image_registry_unreachable import ImageRegistryUnreachable
+from selfheal.faults.init_container_failed import InitContainerFailed
 from selfheal.faults.interface import Fault
+from selfheal.faults.liveness_probe_misconfigured import LivenessProbeMisconfigured
+from selfheal.faults.node_affinity_mismatch import NodeAffinityMismatch
+from selfheal.faults.node_cordoned import NodeCordoned
+from selfheal.faults.node_selector_mismatch import NodeSelectorMismatch
 from selfheal.faults.oom_killed import OomKilled
+from selfheal.faults.pod_anti_affinity_conflict import PodAntiAffinityConflict
 from selfheal.faults.readiness_probe_misconfigured import ReadinessProbeMisconfigured
+from selfheal.faults.resources_unschedulable import ResourcesUnschedulable
+from selfheal.faults.service_port_mismatch import ServicePortMismatch
+from selfheal.faults.service_protocol_mismatch import ServiceProtocolMismatch
 from selfheal.faults.service_selector_mismatch import ServiceSelectorMismatch
+from selfheal.faults.startup_probe_missing import StartupProbeMissing
+from selfheal.faults.taint_not_tolerated import TaintNotTolerated
+from selfheal.faults.topology_spread_conflict import TopologySpreadConflict
 
 CATALOGUE: tuple[Fault, ...] = (
     ImageNotFound(),
+    ImageRegistryUnreachable(),
+    ImagePullUnauthorized(),
     ConfigRefMissing(),
     ConfigKeyMissing(),
     OomKilled(),
     EnvVarInvalid(),
+    CommandInvalid(),
+    AppCrash(),
+    BadRelease(),
+    InitContainerFailed(),
     ReadinessProbeMisconfigured(),
+    LivenessProbeMisconfigured(),
+    StartupProbeMissing(),
     ServiceSelectorMismatch(),
+    ServicePortMismatch(),
+    ServiceProtocolMismatch(),
+    ResourcesUnschedulable(),
+    NodeSelectorMismatch(),
+    NodeAffinityMismatch(),
+    TaintNotTolerated(),
+    NodeCordoned(),
+    PodAntiAffinityConflict(),
+    TopologySpreadConflict(),
 )
 
 

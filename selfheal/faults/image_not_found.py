@@ -127,7 +127,7 @@ def _examine(snapshot: Snapshot, workload: Workload, container: Container, pod: 
     if str(waiting.get("reason")) not in WAITING or pod_image != image:
         return None
     before = last_good(snapshot, workload, container.pointer + "/image")
-    for text, evidence in _messages(snapshot, container, pod, waiting):
+    for text, evidence in pull_messages(snapshot, container, pod, waiting):
         problem = "not-found" if _NO_NAME.search(f"{waiting.get('reason')} {text}") else pull_problem(text)
         if problem == "unauthorized" and "access denied" in text and before is not None:
             # The registry hides whether a repository exists; a repository that is new here is the likelier
@@ -144,7 +144,7 @@ def _specs(pod: Object) -> list[dict[str, Any]]:
     return [item for part in ("initContainers", "containers") for item in mappings(spec.get(part))]
 
 
-def _messages(
+def pull_messages(
     snapshot: Snapshot, container: Container, pod: Object, waiting: dict[str, Any]
 ) -> Iterator[tuple[str, Evidence]]:
     """What the last pull said, the waiting state first."""

@@ -44,12 +44,16 @@ def listening(snapshot: Snapshot, pod: Object, container: Container) -> list[tup
     return found
 
 
-def candidate_ports(snapshot: Snapshot, workload: Workload, container: Container) -> tuple[Any, ...]:
+def candidate_ports(
+    snapshot: Snapshot, workload: Workload, container: Container, asking: str = "readinessProbe"
+) -> tuple[Any, ...]:
     """Port numbers that specs give for the program, the likeliest first; one when specs agree on it."""
     declared = declared_ports(container)
     numbers = {number for _name, number in declared}
     probed = []
-    for probe in ("livenessProbe", "startupProbe"):
+    for probe in ("readinessProbe", "livenessProbe", "startupProbe"):
+        if probe == asking:
+            continue
         for handler in ("httpGet", "tcpSocket", "grpc"):
             port = pointer.resolve(container.spec, f"/{probe}/{handler}/port")
             number = next((found for name, found in declared if name and name == port), port)
@@ -81,9 +85,11 @@ def _service_ports(snapshot: Snapshot, workload: Workload, container: Container)
     return found
 
 
-def answering_paths(snapshot: Snapshot, container: Container) -> tuple[str, ...]:
+def answering_paths(
+    snapshot: Snapshot, container: Container, asking: str = "readinessProbe"
+) -> tuple[str, ...]:
     """Paths that specs ask the same program for: its other probes, and probes of the same image elsewhere."""
-    now = pointer.resolve(container.spec, "/readinessProbe/httpGet/path")
+    now = pointer.resolve(container.spec, f"/{asking}/httpGet/path")
     found: list[str] = []
     repository = str(container.spec.get("image", "")).rpartition(":")[0]
     for other in workloads(snapshot):

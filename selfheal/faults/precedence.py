@@ -93,6 +93,7 @@ EXCEPTIONS: frozenset[tuple[str, str]] = frozenset(
         ("liveness-probe-misconfigured", "readiness-probe-misconfigured"),
         ("liveness-probe-misconfigured", "bad-release"),
         ("startup-probe-missing", "bad-release"),
+        ("readiness-probe-misconfigured", "bad-release"),
         # A Job that ran out of attempts is blamed as a Job; why its pod ended is the evidence.
         ("job-failed", "app-crash"),
         ("job-failed", "env-var-invalid"),

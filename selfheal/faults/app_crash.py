@@ -1,0 +1,78 @@
+"""The program ends by itself, and nothing in its settings or surroundings says why.
+
+# What it is
+The container's program exits, Kubernetes starts it again, and after some rounds waits longer each time
+(CrashLoopBackOff). The cause lies in the program.
+
+# How it is recognised
+A container of the current template ended with an exit code by itself, and is not well since (it waits, or
+restarted not long ago). The last telling line of its log is cited.
+
+# How it is told from its neighbours
+This is what remains. Killed for memory or by a probe is not by itself; a command that cannot be run never ran;
+a log that names a variable, a file, a permission, a port or a dependency leads to that fault; a new image whose
+predecessor runs well is `bad-release`.
+
+# What is changed
+Nothing: a program is mended by people, or by a model with the repository's tools.
+
+# How safe that is
+No change is proposed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from typing_extensions import override
+
+from selfheal.cluster.snapshot import Snapshot
+from selfheal.cluster.workloads import workloads
+from selfheal.faults.calls import through
+from selfheal.faults.crashing import first_crash
+from selfheal.faults.fields import ANY
+from selfheal.faults.interface import Fault, Finding, Remedy
+from selfheal.incidents.record import Target
+
+
+class AppCrash(Fault):
+    """See the page above."""
+
+    id = "app-crash"
+    blames = ANY
+    writes = ()
+
+    @override
+    def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
+        for workload in workloads(snapshot):
+            for container in workload.containers:
+                found = None if container.init else first_crash(snapshot, workload, container)
+                if found is None:
+                    continue
+                again = f", {found.restarts} times" if found.restarts else ""
+                said = next((item.message for item in found.evidence if item.source == "log"), "")
+                yield Finding(
+                    fault=self.id,
+                    variant="exit" if found.code else "ends",
+                    object=workload.ref,
+                    container=container.name,
+                    confidence=0.75
+                    if found.restarts > 1 or workload.ref.kind in ("Job", "CronJob")
+                    else 0.65,
+                    summary=(
+                        f"{container.name} of {workload.ref} ends by itself with exit code {found.code}{again}"
+                        + (f": {said[:160]}" if said else ".")
+                    ),
+                    evidence=found.evidence,
+                    facts={"code": found.code},
+                    through=through(snapshot, workload),
+                )
+
+    @override
+    def remedy(self, finding: Finding) -> Remedy:
+        return Remedy(
+            title=f"Find out why {finding.container} of {finding.object.name} ends",
+            edits=(),
+            reason=finding.summary,
+            escalate="The program ends by itself; its code has to be looked at.",
+        )

@@ -1,0 +1,98 @@
+"""Whether a container keeps ending by itself, and what it said last."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from selfheal.cluster.snapshot import Object, Snapshot, ref_of
+from selfheal.cluster.times import parse
+from selfheal.cluster.workloads import Container, Workload, state, statuses
+from selfheal.faults.evidence import of_log, on_object, seconds_before
+from selfheal.faults.probing import killed, restarts
+from selfheal.incidents.record import Evidence
+
+#: Seconds a container must run again for its last end to be history, and for one that ends now and then.
+SETTLED = 600
+RECURRING = 1800
+_ERROR = re.compile(
+    r"\b(?:fatal|panic|exception|traceback|error|critical|emerg|failed|cannot|could not|unable|abort(?:ed|ing)?"
+    r"|segfault|unhandled|uncaught|Caused by)\b",
+    re.IGNORECASE,
+)
+_TRACE = re.compile(r"^\s+at |^\s+File \"|^\t|^goroutine |^Traceback|^\s*\^|^\s*\.\.\. \d+ more")
+
+
+@dataclass(frozen=True)
+class Crash:
+    """A container that ends by itself: with which code, how often, and the line that says why where there is one."""
+
+    pod: Object
+    code: int
+    reason: str
+    restarts: int
+    evidence: tuple[Evidence, ...]
+
+
+def crash(snapshot: Snapshot, container: Container, pod: Object) -> Crash | None:
+    """The crash of a container, None when it is well, was told to stop, or was killed for memory or by a probe."""
+    status = statuses(pod).get(container.name, {})
+    where = "state" if state(status, "terminated") else "lastState"
+    ended = state(status, "terminated", where)
+    if not ended or ended.get("reason") in ("OOMKilled", "StartError", "ContainerCannotRun"):
+        return None
+    if where == "lastState" and _settled(snapshot, status, ended):
+        return None
+    code = ended.get("exitCode")
+    if not isinstance(code, int) or (where == "state" and code == 0):
+        return None
+    by_probe = any(
+        killed(snapshot, pod, container.name, probe) for probe in ("livenessProbe", "startupProbe")
+    )
+    if by_probe and code in (0, 137, 143):
+        return None
+    if code == 0 and state(status, "waiting").get("reason") != "CrashLoopBackOff":
+        return None
+    section = "initContainerStatuses" if container.init else "containerStatuses"
+    field = f"/status/{section}/name={container.name}/{where}/terminated/exitCode"
+    again = f", started again {restarts(status)} times" if restarts(status) else ""
+    evidence = [on_object(pod, field, code, f"{container.name} ended by itself with exit code {code}{again}")]
+    line = last_words(snapshot, container, pod)
+    return Crash(
+        pod,
+        code,
+        str(ended.get("reason") or ""),
+        restarts(status),
+        tuple([line, *evidence] if line else evidence),
+    )
+
+
+def first_crash(snapshot: Snapshot, workload: Workload, container: Container) -> Crash | None:
+    """The crash of the first pod that has one."""
+    return next(
+        (found for pod in workload.pods if (found := crash(snapshot, container, pod)) is not None), None
+    )
+
+
+def _settled(snapshot: Snapshot, status: dict[str, Any], ended: dict[str, Any]) -> bool:
+    running = state(status, "running")
+    if not running:
+        return state(status, "terminated").get("exitCode") == 0
+    up = seconds_before(snapshot, parse(running.get("startedAt")))
+    if up is None:
+        return status.get("ready") is True
+    return status.get("ready") is True and up > (RECURRING if restarts(status) >= 3 else SETTLED)
+
+
+def last_words(snapshot: Snapshot, container: Container, pod: Object) -> Evidence | None:
+    """The last line with which a container that ended said why, else its very last line."""
+    ref = ref_of(pod)
+    for previous in (True, False):
+        text = snapshot.logs(ref.namespace, ref.name, container.name, previous=previous)
+        lines = [line for line in (text or "").splitlines()[-200:] if line.strip()]
+        if not lines:
+            continue
+        telling = [line for line in lines[-60:] if _ERROR.search(line) and not _TRACE.search(line)]
+        return of_log(pod, container.name, telling[-1] if telling else lines[-1], previous=previous)
+    return None
