@@ -6,41 +6,36 @@ passes along is a note and never a proof. People's changes come first: see `heed
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Any, Literal
 
-from selfheal import progress
 from selfheal.clock import Clock
 from selfheal.config import Settings
-from selfheal.errors import Conflict, Refused, SelfhealError
-from selfheal.incidents import rules
-from selfheal.incidents.errors import IncidentError, RecordInvalid, TransitionRefused
-from selfheal.incidents.proofs import ClaimLive, DefectSeen, HandoverReason, PersonActed, Proof, Verifier
-from selfheal.incidents.record import Failure, PatchPointer, Record, Step
+from selfheal.errors import Refused, SelfhealError
+from selfheal.incidents.errors import IncidentError
+from selfheal.incidents.proofs import Verifier
+from selfheal.incidents.record import Failure, PatchPointer, Record
 from selfheal.incidents.states import ENDED, Stage, State
-from selfheal.jsm import handover, labels, patches, people, sections, workflow
-from selfheal.jsm.adf import Block, document
-from selfheal.jsm.claims import Claims
+from selfheal.jsm import patches, sections
+from selfheal.jsm.adf import Block
+from selfheal.jsm.commands import Commands
 from selfheal.jsm.directory import Directory
 from selfheal.jsm.dry import DryRunSite
-from selfheal.jsm.incident import Account, Incident, View
+from selfheal.jsm.incident import Account, Incident
 from selfheal.jsm.keys import checked
 from selfheal.jsm.lease import Lease
-from selfheal.jsm.ledger import Ledger, document_of, same
-from selfheal.jsm.metadata import Metadata
 from selfheal.jsm.metadata import checked as checked_metadata
 from selfheal.jsm.queue import Queue
-from selfheal.jsm.site import COMMENT_NAME, JiraSite
-from selfheal.jsm.transport import LostAnswer, Transport
+from selfheal.jsm.site import JiraSite
+from selfheal.jsm.steps import Steps
+from selfheal.jsm.transport import Transport
+from selfheal.jsm.writer import Writer
 
 __all__ = ["Account", "Incident", "JSMStateManager", "Lease"]
 
-LOGGER = logging.getLogger(__name__)
-#: Part of the lease after which a write of the record also renews it.
-_RENEW_AFTER: Final = 0.25
-_OVERRIDES: Final = 3
+#: A change of the record outside a step: what is there and the time become what is to be there.
+_Change = Callable[[Record, datetime], Record]
 
 
 class JSMStateManager:
@@ -48,20 +43,18 @@ class JSMStateManager:
 
     def __init__(
         self, site: JiraSite, settings: Settings, clock: Clock, run_id: str, verifiers: dict[State, Verifier]
-    ):
+    ) -> None:
         self.verifiers = verifiers
         self._site = site
         self._settings = settings
-        self._clock = clock
-        self._run = run_id
         self._directory = Directory(site, settings)
-        self._ledger = Ledger(site, clock)
-        self._claims = Claims(site, self._ledger, settings, clock, run_id or "selfheal")
+        self._writer = Writer(site, self._directory, settings, clock, run_id)
+        self._ledger = self._writer.ledger
+        self._commands = Commands(self._writer)
+        self._steps = Steps(self._writer, self._commands, verifiers)
         self._queue = Queue(site, self._directory, self._ledger, settings)
         #: Claims held by this manager, by incident.
         self._leases: dict[str, Lease] = {}
-        #: Comments written under a claim and not yet noted in the record.
-        self._told: dict[str, list[str]] = {}
 
     @classmethod
     def connect(
@@ -151,93 +144,8 @@ class JSMStateManager:
         if view.document is None:
             return view.incident
         if view.incident.record is None:
-            return self._heed_invalid(view)
-        return self._heed(view).incident
-
-    def _heed(self, view: View) -> View:
-        record = view.record
-        if not people.seems_touched(view.incident, record):
-            return view
-        act = people.act_of(self._site, self.me(), view.incident, record)
-        if act is None:
-            return self._mend(view, record)
-        key = view.incident.key
-        if act.command == "retry":
-            return self._override(view, State.INCIDENT_DETECTED, act, drop=(labels.RETRY,))
-        LOGGER.info("%s released: %s %s", key, act.who, act.action)
-        return self._override(view, State.INCIDENT_RELEASED, act)
-
-    def _heed_invalid(self, view: View) -> Incident:
-        incident = view.incident
-        if labels.RETRY in incident.labels and labels.STOP not in incident.labels:
-            # Where the old number can still be read, the next attempt's branch will not meet the last one's.
-            old = view.document.get("attempt") if isinstance(view.document, dict) else None
-            attempt = old + 1 if isinstance(old, int) and 0 < old < 20 else 2
-            record = self._first(view).model_copy(
-                update={"attempt": attempt, "epoch": _epoch(view.document) + 1}
-            )
-            self._ledger.replace(view, record)
-            self._ledger.project(view, record, drop=(labels.RETRY,))
-            return self._ledger.read(incident.key).incident
-        if labels.INVALID not in incident.labels:
-            self._comment(
-                incident.key,
-                "record-invalid",
-                [
-                    f"selfheal cannot read its record on this incident and leaves it alone. {incident.record_problem}",
-                    "Add the label selfheal-retry to let it start afresh, or set a state with "
-                    "`selfheal state set KEY STATE --force --reason TEXT`.",
-                ],
-            )
-            self._site.edit(incident.key, labels={"add": [labels.INVALID]})
-        raise RecordInvalid(
-            f"The record of {incident.key} cannot be read: {incident.record_problem}",
-            hint="Add the label selfheal-retry to the issue to start afresh.",
-        )
-
-    def _mend(self, view: View, record: Record) -> View:
-        """Finishes a status move of ours that did not come about."""
-        if not people.unfinished(view.incident, record):
-            return view
-        move = workflow.plan(self._site, view.incident, record.state, self._settings.jira)
-        if move is None or not workflow.take(self._site, view.incident.key, move):
-            return view
-        return self._ledger.read(view.incident.key)
-
-    def _override(self, view: View, to: State, act: people.Act, *, drop: Sequence[str] = ()) -> View:
-        """A person's command, whoever holds the claim: the claim is dropped and its epoch outdated."""
-        key = view.incident.key
-        for _try in range(_OVERRIDES):
-            record = view.record
-            if record.state is to:
-                return view
-            proof = PersonActed(
-                incident=key, attempt=record.attempt, who=act.who, action="retry" if act.command == "retry" else act.action,
-                at=act.at,
-            )  # fmt: skip
-            after = self._advanced(key, record, to, proof, stage="", note=f"{act.who}: {act.action}")
-            after = after.model_copy(
-                update={"claim": None, "epoch": record.epoch + 1, "mirror": self._mirror(view)}
-            )
-            try:
-                self._ledger.replace(view, after)
-                seen = self._ledger.read(key)
-                if (
-                    seen.incident.record is not None
-                    and seen.record.epoch == after.epoch
-                    and seen.record.state is to
-                ):
-                    self._ledger.project(seen, seen.record, drop=drop)
-                    self._emit(key, record, after)
-                    return self._ledger.read(key) if drop else seen
-            except SelfhealError as error:
-                if error.code not in ("jira-refused", "credentials"):
-                    raise
-                # A closed issue may not be editable any more. What the person did counts all the same.
-                LOGGER.warning("%s cannot be written any more: %s", key, error.message)
-                return _seen_as(view, after)
-            view = seen
-        raise Conflict(f"{key} is written by others all the time.", hint="The next run looks again.")
+            return self._commands.heed_invalid(view)
+        return self._commands.heed(view).incident
 
     def adopt(self, key: str) -> Incident:
         """Makes the incident ours: the first record and our label. One that is ours already is left as it is.
@@ -248,9 +156,8 @@ class JSMStateManager:
         view = self._ledger.read(checked(key))
         self._queue.refuse_foreign(view.incident)
         if view.document is None:
-            record = self._first(view)
-            self._ledger.replace(view, record)
-            self._claims.settle()
+            self._ledger.replace(view, self._writer.first(view))
+            self._writer.claims.settle()
             view = self._ledger.read(key)
         self._ledger.project(view, view.record)
         return self._ledger.read(key).incident
@@ -259,7 +166,7 @@ class JSMStateManager:
 
     def claim(self, key: str, stage: Stage) -> Lease:
         """The right to write, for a while; a context manager. Raises Conflict when another holds it."""
-        lease = self._claims.take(checked(key), stage)
+        lease = self._writer.claims.take(checked(key), stage)
         self._leases[key] = lease
         return lease
 
@@ -281,82 +188,8 @@ class JSMStateManager:
         if held is None:
             view = self._ledger.read(checked(key))
             with self.claim(key, view.record.served_by or Stage.COORDINATE) as own:
-                return self._step(key, State(to), said, own)
-        return self._step(key, State(to), said, held)
-
-    def _step(self, key: str, to: State, said: Metadata, lease: Lease) -> Incident:
-        view = self._obeyed(key, lease)
-        record = view.record
-        wanted = rules.proof_for(record.state, to)
-        proof = self._proof(key, record, to, wanted, said, lease)
-        note = said.note or (said.reason if HandoverReason in wanted else "")
-        after = self._advanced(key, record, to, proof, stage=lease.stage.value, note=note)
-        if to in ENDED:
-            after = after.model_copy(update={"claim": None})
-        if to in (State.INCIDENT_REQUIRES_HUMAN, State.INCIDENT_FAILED):
-            reason = proof.reason if isinstance(proof, HandoverReason) else said.reason or _error_of(proof)
-            self.tell(key, f"handover-{len(record.history)}", handover.blocks(after, reason), lease=lease)
-            view = self._hand_over(view, after, lease)
-        else:
-            move = workflow.plan(self._site, view.incident, to, self._settings.jira)
-            view = self._write(view, after, lease, move=move)
-        if to in ENDED:
-            lease.end(f"the incident went to {to}")
-        self._emit(key, record, after)
-        return view.incident
-
-    def _hand_over(self, view: View, after: Record, lease: Lease) -> View:
-        """To the escalation account where there is one and the issue can be assigned to it; else to nobody."""
-        target = self._directory.escalation(view.incident.key)
-        move = workflow.plan(self._site, view.incident, after.state, self._settings.jira)
-        try:
-            return self._write(view, after, lease, move=move, assignee=target.id if target else "")
-        except SelfhealError as error:
-            if error.code != "jira-refused" or target is None:
-                raise
-            LOGGER.warning("%s cannot be assigned to %s: %s", view.incident.key, target.name, error.message)
-            return self._write(view, after, lease, move=move)
-
-    def _proof(
-        self,
-        key: str,
-        record: Record,
-        to: State,
-        wanted: tuple[type[Proof], ...],
-        said: Metadata,
-        lease: Lease,
-    ) -> Proof:
-        attempt = record.attempt
-        if ClaimLive in wanted:
-            return ClaimLive(
-                incident=key, attempt=record.attempt, stage=lease.stage, nonce=lease.nonce, epoch=lease.epoch
-            )
-        if HandoverReason in wanted:
-            return HandoverReason(
-                incident=key,
-                attempt=attempt,
-                code=said.code or "handed-over",
-                reason=said.reason or said.note,
-            )
-        if DefectSeen in wanted:
-            defects = [failure for failure in record.failures if failure.kind == "defect"]
-            if len(defects) < self._settings.limits.defects:
-                raise TransitionRefused(
-                    f"{key} has {len(defects)} recorded defects; {self._settings.limits.defects} make it failed.",
-                    code="proof-missing",
-                )
-            return DefectSeen(
-                incident=key, attempt=record.attempt, error=defects[-1].message, count=len(defects)
-            )
-        verifier = self.verifiers.get(to)
-        if verifier is None:
-            names = " or ".join(kind.__name__ for kind in wanted)
-            raise TransitionRefused(
-                f"{record.state} -> {to} needs the proof {names}, and nobody here can ask for it.",
-                hint="The stage that may ask the source makes this step.",
-                code="proof-missing",
-            )
-        return verifier.verify(key, record)
+                return self._steps.take(key, State(to), said, own)
+        return self._steps.take(key, State(to), said, held)
 
     def update(self, key: str, section: str, value: Any, *, lease: Lease | None = None) -> Incident:
         """Replaces a section of the record: target, source, analysis, change, verification or parent.
@@ -364,9 +197,9 @@ class JSMStateManager:
         Raises Refused for a section of another stage, OverBudget for one that stays too large.
         """
         held = self._need(key, lease)
-        view = self._obeyed(key, held)
+        view = self._steps.obeyed(key, held)
         record = sections.with_section(view.record, held.stage, section, value)
-        return self._write(view, record, held).incident
+        return self._writer.write(view, record, held).incident
 
     def put_patch(self, key: str, data: bytes, *, lease: Lease | None = None) -> PatchPointer:
         """Stores a patch in pieces; the pointer belongs into the change, written after them."""
@@ -388,29 +221,7 @@ class JSMStateManager:
         held = self._lease_for(key, lease)
         if held is not None:
             held.check()
-        record = self._ledger.peek(key).incident.record
-        if record is not None and name in (*record.told, *self._told.get(key, ())):
-            return
-        self._comment(key, f"{record.attempt if record else 0}:{name}", blocks)
-        self._told.setdefault(key, []).append(name)
-
-    def _comment(self, key: str, name: str, blocks: Sequence[Block]) -> None:
-        if self._commented(key, name):
-            return
-        try:
-            self._site.comment(key, document(blocks), name)
-        except LostAnswer:
-            if not self._commented(key, name):
-                raise
-
-    def _commented(self, key: str, name: str) -> bool:
-        return any(
-            entry.get("key") == COMMENT_NAME
-            and isinstance(entry.get("value"), dict)
-            and entry["value"].get("name") == name
-            for comment in self._site.comments(key)
-            for entry in comment.get("properties") or ()
-        )
+        self._writer.comments.tell(key, name, blocks)
 
     # -- when things go wrong ------------------------------------------------------------------------------
 
@@ -441,7 +252,7 @@ class JSMStateManager:
         if sum(failure.kind == "defect" for failure in record.failures) >= self._settings.limits.defects:
             self.transition(key, State.INCIDENT_FAILED, {"note": error.message[:300]})
 
-    def _amend(self, key: str, change: Any) -> Record | None:
+    def _amend(self, key: str, change: _Change) -> Record | None:
         """Changes the record outside a step, under our own claim or one taken for it."""
         held = self._lease_for(key, None)
         if held is None:
@@ -452,126 +263,24 @@ class JSMStateManager:
                 return self._amended(key, change, own)
         return self._amended(key, change, held)
 
-    def _amended(self, key: str, change: Any, lease: Lease) -> Record:
-        view = self._obeyed(key, lease)
-        return self._write(view, change(view.record, self._now()), lease).record
+    def _amended(self, key: str, change: _Change, lease: Lease) -> Record:
+        view = self._steps.obeyed(key, lease)
+        return self._writer.write(view, change(view.record, self._writer.now()), lease).record
 
     def force(self, key: str, state: State, reason: str) -> Incident:
         """A person sets a state without any proof, saying why. Recorded; whoever holds the claim loses it."""
-        if not reason.strip():
-            raise Refused(
-                "A forced state needs a reason.", hint="Say it with --reason.", code="reason-missing"
-            )
         view = self._ledger.read(checked(key))
         self._queue.refuse_foreign(view.incident)
-        record = view.incident.record or self._first(view)
-        now = self._now()
-        step = Step(
-            at=now,
-            from_state=record.state,
-            to_state=state,
-            run=self._run,
-            note=f"forced by {self.me().name}: {reason}"[:300],
-        )
-        after = record.model_copy(
-            update={
-                "state": state, "entered": now, "not_before": None, "claim": None,
-                "epoch": max(record.epoch, _epoch(view.document)) + 1,
-                "history": (*record.history, step), "mirror": self._mirror(view),
-            }
-        )  # fmt: skip
-        self._ledger.replace(view, after)
-        seen = self._ledger.read(key)
-        if seen.incident.record is None or seen.record.epoch != after.epoch:
-            raise Conflict(f"{key} was written by another at the same time.", hint="Try again.")
-        self._ledger.project(seen, after, drop=(labels.RETRY,))
-        self._emit(key, record, after)
-        return self._ledger.read(key).incident
-
-    # -- inside --------------------------------------------------------------------------------------------
-
-    def _obeyed(self, key: str, lease: Lease) -> View:
-        """The record as of now, still ours and untouched by people. Raises Conflict when it is not."""
-        lease.check()
-        view = self._ledger.fresh(key)
-        record = self._ledger.held(view, lease)
-        if people.seems_touched(view.incident, record):
-            after = self._heed(view)
-            if after.record.claim is None:
-                lease.end("a person acted on the incident")
-                raise Conflict(
-                    f"A person acted on {key}: {after.record.history[-1].note}",
-                    hint="Nothing more is done here.",
-                    code="person-acted",
-                )
-            return after
-        return view
-
-    def _write(
-        self,
-        view: View,
-        record: Record,
-        lease: Lease,
-        *,
-        move: workflow.Move | None = None,
-        assignee: str | None = None,
-    ) -> View:
-        """The record, its labels and the assignee in one edit; then the status, for a closed issue may not be edited."""
-        key = lease.key
-        started = self._clock.monotonic()
-        told = self._told.get(key, [])
-        known: dict[str, str] = {}
-        if move is not None:
-            known["status"] = move.status
-        if assignee is not None:
-            known["assignee"] = assignee
-        update: dict[str, Any] = {
-            "told": (*record.told, *(name for name in told if name not in record.told)),
-            "mirror": self._mirror(view, **known),
-        }
-        renew = record.claim is not None and lease.age > self._settings.jira.lease * _RENEW_AFTER
-        if record.claim is not None and renew:
-            update["claim"] = record.claim.model_copy(update={"expires": self._claims.expiry()})
-        fields = None if assignee is None else {"assignee": {"accountId": assignee} if assignee else None}
-        written = record.model_copy(update=update)
-        after = self._ledger.claimed(view, written, lease, fields=fields, read_back=move is None)
-        if move is not None:
-            workflow.take(self._site, key, move)
-            after = self._ledger.read(key)
-            if not same(after.document, document_of(written)):
-                if written.claim is not None:
-                    self._ledger.held(after, lease)
-                raise Conflict(f"The record of {key} was changed while it was written.", code="record-raced")
-        if renew:
-            lease.renewed(started)
-        self._told.pop(key, None)
-        return after
+        return self._commands.force(view, state, reason)
 
     def renew(self, lease: Lease) -> None:
-        """Prolongs a claim during a long wait (a rollout); other writes do it by themselves."""
-        if lease.age > self._settings.jira.lease * _RENEW_AFTER:
-            view = self._obeyed(lease.key, lease)
-            self._write(view, view.record, lease)
+        """Prolongs a claim during a long wait (a rollout); other writes do it by themselves. Cheap to call often."""
+        lease.check()
+        if self._writer.renewal_due(lease):
+            view = self._steps.obeyed(lease.key, lease)
+            self._writer.write(view, view.record, lease)
 
-    def _first(self, view: View) -> Record:
-        return Record(entered=self._now(), mirror=self._mirror(view))
-
-    def _mirror(self, view: View, **known: str) -> dict[str, str]:
-        record = view.incident.record
-        site = record.mirror.get("site", "") if record is not None else self._directory.base_url()
-        if view.incident.resolution:
-            known.setdefault("resolution", view.incident.resolution)
-        return people.mirror_of(view.incident, self._now(), site=site, **known)
-
-    def _advanced(
-        self, key: str, record: Record, to: State, proof: Proof, *, stage: str, note: str
-    ) -> Record:
-        return rules.advance(key, record, to, proof, at=self._now(), stage=stage, run=self._run, note=note)
-
-    def _now(self) -> datetime:
-        """Jira's time, to the millisecond."""
-        now = self._site.transport.server_now()
-        return now.replace(microsecond=now.microsecond // 1000 * 1000)
+    # -- inside --------------------------------------------------------------------------------------------
 
     def _lease_for(self, key: str, lease: Lease | None) -> Lease | None:
         lease = lease or self._leases.get(checked(key))
@@ -588,36 +297,8 @@ class JSMStateManager:
         held.check()
         return held
 
-    def _emit(self, key: str, before: Record, after: Record) -> None:
-        note = after.history[-1].note if after.history else ""
-        progress.emit(
-            "transition",
-            **{
-                "key": key,
-                "from": before.state.value,
-                "to": after.state.value,
-                "note": note,
-                "attempt": after.attempt,
-            },
-        )
 
-
-def _failure(stage: Stage, at: datetime, kind: Any, code: str, message: str) -> Failure:
+def _failure(
+    stage: Stage, at: datetime, kind: Literal["outage", "defect"], code: str, message: str
+) -> Failure:
     return Failure(stage=stage, at=at, kind=kind, code=code[:60], message=message[:300])
-
-
-def _error_of(proof: Proof) -> str:
-    return f"The crew failed here: {proof.error}" if isinstance(proof, DefectSeen) else ""
-
-
-def _epoch(stored: Any) -> int:
-    """The epoch of a document that may be anything."""
-    epoch = stored.get("epoch") if isinstance(stored, dict) else None
-    return epoch if isinstance(epoch, int) and 0 <= epoch < 1_000_000 else 0
-
-
-def _seen_as(view: View, record: Record) -> View:
-    """The view with a record that could not be stored."""
-    from dataclasses import replace
-
-    return replace(view, incident=replace(view.incident, record=record))
