@@ -112,6 +112,10 @@ class Emulator:
             {"message": f"{self.name} sandbox: no route {request.method} {request.path}"}, 404
         )
 
+    def date(self) -> float:
+        """What every answer's ``Date`` says, in seconds since the epoch. Servers with a clock of their own override it."""
+        return time.time()
+
     def limit(self, request: Request, who: str) -> Response | None:
         """A 429 of the vendor's shape when the caller is over its rate, else None."""
         return None
@@ -163,13 +167,19 @@ class Emulator:
         return response
 
     def _dispatch(self, request: Request) -> Response:
-        if self._map is None:
-            self._map = Map(self._rules, strict_slashes=False, merge_slashes=False)
         try:
-            endpoint, arguments = self._map.bind_to_environ(request.environ).match()
+            endpoint, arguments = self._routes().bind_to_environ(request.environ).match()
         except HTTPException as error:
             return self.not_found(request) if error.code == 404 else Response(status=error.code)
         return self._handlers[endpoint](request, **arguments)
+
+    def _routes(self) -> Map:
+        """The routes, mapped once; two first requests at once must not both do it."""
+        with self.lock:
+            if self._map is None:
+                rules = [rule.empty() for rule in self._rules]
+                self._map = Map(rules, strict_slashes=False, merge_slashes=False)
+            return self._map
 
     def _struck(self, request: Request) -> InjectedFault | None:
         with self.lock:
@@ -251,6 +261,12 @@ class _QuietHandler(WSGIRequestHandler):
     """HTTP/1.1, no access log on the terminal, and a hard close when an answer is dropped."""
 
     protocol_version = "HTTP/1.1"
+
+    def date_time_string(self, timestamp: float | None = None) -> str:
+        """The emulator's time, not the machine's."""
+        application = self.server.app
+        moment = application.date() if isinstance(application, Emulator) else None
+        return super().date_time_string(moment if timestamp is None else timestamp)
 
     def log(self, type: str, message: str, *args: Any) -> None:
         """The request log of the emulator is the only log."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -68,3 +69,21 @@ def test_the_log_tells_effects_from_refusals(server):
         ("POST", 201, True),
         ("GET", 404, False),
     ]
+
+
+def test_two_first_requests_at_once_are_both_served(server):
+    answers: list[int] = []
+    both = threading.Barrier(2, timeout=5)
+
+    def ask() -> None:
+        both.wait()
+        answers.append(requests.get(f"{server.url}/things", timeout=5).status_code)
+
+    for _ in range(5):
+        server.route("GET", f"/more{len(answers)}", lambda _request: json_response({}))  # maps anew
+        askers = [threading.Thread(target=ask) for _ in "ab"]
+        for asker in askers:
+            asker.start()
+        for asker in askers:
+            asker.join(10)
+    assert answers == [200] * 10
