@@ -7,10 +7,9 @@ import binascii
 import json
 import re
 from collections.abc import Callable, Iterable
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from werkzeug.http import http_date
 from werkzeug.wrappers import Request, Response
 
 from selfheal.sandbox.emulator import Emulator, Handler, json_response
@@ -100,11 +99,8 @@ class JiraEmulator(Emulator):
             environ["PATH_INFO"] = match[3] or "/"
         return super().__call__(environ, start_response)
 
-    def _answer(self, request: Request) -> Response:
-        response = super()._answer(request)
-        offset = timedelta(seconds=self.behaviour.date_offset_seconds)
-        response.headers["Date"] = http_date(self.now() + offset)
-        return response
+    def date(self) -> float:
+        return self.now().timestamp() + self.behaviour.date_offset_seconds
 
     def _served(self, handler: Handler, scope: str) -> Handler:
         def serve(request: Request, **arguments: Any) -> Response:
