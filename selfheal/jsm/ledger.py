@@ -90,6 +90,10 @@ class Ledger:
             self._looked.pop(key, None)
         return view
 
+    def forget(self, key: str) -> None:
+        """The next decision looks again, since time may pass before it."""
+        self._looked.pop(key, None)
+
     def peek(self, key: str) -> View:
         """The last look at the issue in this process, however old; a new one when there is none."""
         view = self._looked.get(key) or self._peeked.get(key)

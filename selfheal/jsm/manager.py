@@ -115,7 +115,9 @@ class JSMStateManager:
 
     def load(self, key: str) -> Incident:
         """The incident as of now. Raises NotFound, UsageProblem; a record that cannot be read is a ``record_problem``."""
-        return self._ledger.read(checked(key)).incident
+        incident = self._ledger.read(checked(key)).incident
+        self._ledger.forget(key)
+        return incident
 
     def show(self, key: str) -> Incident:
         """`load` with the affected services and the address for people, which cost two more requests."""

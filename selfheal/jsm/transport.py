@@ -184,9 +184,8 @@ class Transport:
         if response.status_code == 429:
             reason = response.headers.get("RateLimit-Reason", "")
             if "quota" in reason:
-                failure.message += f" The site's quota is used up ({reason})."
-                failure.retry_after = wait or 3600.0
-                return failure, None
+                text = f"The site's quota of requests is used up ({reason}): cannot {doing} now."
+                return Outage(text, code="jira-quota", retry_after=wait or 3600.0), None
             return failure, wait if wait is not None else self._backoff(number)
         if not repeatable:
             return LostAnswer(failure.message, retry_after=wait), None

@@ -26,7 +26,9 @@ def jira(clock: FakeClock) -> Iterator[JiraEmulator]:
 def connect(jira: JiraEmulator, clock: FakeClock) -> Callable[..., JSMStateManager]:
     """Another State Manager, as another process would have it. Keywords are settings."""
 
-    def made(*, run_id: str = "run", clock_of: FakeClock = clock, overlay: Any = None, **over: Any) -> JSMStateManager:
+    def made(
+        *, run_id: str = "run", clock_of: FakeClock = clock, overlay: Any = None, **over: Any
+    ) -> JSMStateManager:
         settings = settings_for(jira.url, jira.token("bot"), **over)
         return JSMStateManager.connect(
             settings, clock=clock_of, run_id=run_id, verifiers=verifiers(), overlay=overlay

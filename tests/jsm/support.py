@@ -65,7 +65,14 @@ def settings_for(url: str, token: str, *, email: str = "", **over: Any) -> Setti
 def analysis(**over: Any) -> Analysis:
     found = Evidence(id="e1", source="object", object=POD, field="/status", message="OOMKilled")
     return Analysis(
-        **{"verdict": "fault", "fault": "oom-killed", "object": POD, "summary": "cart is killed", "evidence": (found,), **over}
+        **{
+            "verdict": "fault",
+            "fault": "oom-killed",
+            "object": POD,
+            "summary": "cart is killed",
+            "evidence": (found,),
+            **over,
+        }
     )
 
 
@@ -86,9 +93,13 @@ class Yes:
                 assert record.change is not None
                 return GateSigned(**about, change=record.change.model_copy(update={"signature": "s" * 64}))
             case State.PR_CREATED:
-                return PullRequestOpen(**about, pull_request=PullRequest(number=7, url="https://git.example/7"))
+                return PullRequestOpen(
+                    **about, pull_request=PullRequest(number=7, url="https://git.example/7")
+                )
             case State.PR_MERGED:
-                return PullRequestMerged(**about, pull_request=PullRequest(number=7, state="merged", merge_sha="a" * 40))
+                return PullRequestMerged(
+                    **about, pull_request=PullRequest(number=7, state="merged", merge_sha="a" * 40)
+                )
             case State.INCIDENT_RESOLVED:
                 return RecoveryMeasured(**about, verification=Verification(outcome=Outcome.SUCCESSFUL))
             case State.ANALYSIS_IN_PROGRESS:
@@ -109,4 +120,6 @@ def verifiers() -> dict[State, Any]:
 
 
 def change(**over: Any) -> Change:
-    return Change(**{"decision": "propose", "title": "Raise the memory of cart", "paths": ("cart.yaml",), **over})
+    return Change(
+        **{"decision": "propose", "title": "Raise the memory of cart", "paths": ("cart.yaml",), **over}
+    )
