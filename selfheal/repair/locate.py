@@ -107,10 +107,18 @@ class Locator:
         mismatches = 0
         for wanted in refs:
             obj = next((item for item in objects if ref(item, wanted.namespace) == wanted), None)
-            if obj is None:
+            if obj is None or self._elsewhere(unit, wanted, obj):
                 return []
             mismatches += self._mismatches(wanted, obj)
         return [Located(unit, objects, mismatches)]
+
+    def _elsewhere(self, unit: Unit, wanted: ObjectRef, obj: Object) -> bool:
+        """Whether what is said of a unit puts an object that names no namespace into another one."""
+        meta = obj.get("metadata")
+        own = isinstance(meta, dict) and meta.get("namespace")
+        return bool(unit.origin and unit.namespace and wanted.namespace and not own) and (
+            unit.namespace != wanted.namespace
+        )
 
     def _mismatches(self, wanted: ObjectRef, obj: Object) -> int:
         live = self._live(wanted)

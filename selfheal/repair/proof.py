@@ -61,9 +61,8 @@ def proof_of(
     varying: frozenset[tuple[ObjectRef, str]] = frozenset()
     if unit.kind == "helm":
         # Templates may roll dice or look at the clock; Kustomize and plain manifests cannot.
-        again = _without_hooks(source.render(view, unit))
-        varying = varies(located.objects, again, namespace)
-        varying |= varies(after, _without_hooks(source.render(changed, unit)), namespace)
+        varying = varies(located.objects, _without_hooks(source.fresh(view, unit)), namespace)
+        varying |= varies(after, _without_hooks(source.fresh(changed, unit)), namespace)
     touched = [item for item in varying if any(item == (goal.object, goal.field) for goal in goals)]
     if touched:
         raise ContractBroken(f"{touched[0][1]} of {touched[0][0]} renders differently each time.")

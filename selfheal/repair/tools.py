@@ -15,6 +15,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Callable
 from pathlib import Path
 
 from selfheal.errors import ConfigurationProblem, NeedsPerson
@@ -24,6 +25,7 @@ TIMEOUT = 30.0
 OUTPUT = 64_000_000
 _MEMORY = 4_000_000_000
 _FILES = 256
+_KEPT = 200
 _UNSHARE = ("unshare", "--user", "--map-root-user", "--net")
 
 
@@ -39,6 +41,15 @@ class Tools:
     def __init__(self, kubectl: str = "", helm: str = "") -> None:
         self._given = {"kubectl": kubectl, "helm": helm}
         self.renders = 0
+        self._remembered: dict[str, str] = {}
+
+    def remember(self, key: str, compute: Callable[[], str]) -> str:
+        """What ``compute`` renders, once a key; the oldest answers are forgotten when they become many."""
+        if key not in self._remembered:
+            if len(self._remembered) >= _KEPT:
+                self._remembered.pop(next(iter(self._remembered)))
+            self._remembered[key] = compute()
+        return self._remembered[key]
 
     def find(self, name: str) -> str:
         """The program's path. Raises ConfigurationProblem when it is not there."""

@@ -19,7 +19,7 @@ from selfheal.cluster.quantity import quantity
 from selfheal.config.model import Policy
 from selfheal.errors import NeedsPerson
 from selfheal.faults.interface import AtLeast, Exact, FieldEdit, LastGood, NearName, OneOf, Query
-from selfheal.faults.nearness import nearest
+from selfheal.faults.nearness import likeness, nearest
 from selfheal.incidents.record import Analysis, Tried
 from selfheal.repair import amounts
 from selfheal.repair.goal import Goal
@@ -33,6 +33,9 @@ _SHARED_BY_ENVIRONMENTS = re.compile(
     r"|(?:configMapKeyRef|secretKeyRef)/(?:name|key)|(?:configMapRef|secretRef)/name|configMap/name|secret/secretName"
     r"|items/[^/]+/key|serviceAccountName|claimName|scaleTargetRef/name|service/(?:name|port/(?:number|name)))$"
 )
+
+#: From this likeness on a path is a slip of another.
+SLIP = 0.85
 
 Past = tuple[Any, str]
 
@@ -99,7 +102,7 @@ def _options(edit: FieldEdit, query: Query, before: Any, sources: Sources) -> It
         if name is not None:
             yield name, f"the existing {query.kind} that is plainly meant by {query.wanted}"
     elif isinstance(query, OneOf):
-        yield from _one_of(edit, query, sources)
+        yield from _one_of(edit, query, before, sources)
     else:
         yield _raised(edit, query, before, sources)
 
@@ -132,13 +135,17 @@ def _allowed(value: Any, fallback: Query | None, before: Any) -> bool:
     return True
 
 
-def _one_of(edit: FieldEdit, query: OneOf, sources: Sources) -> Iterator[Past]:
-    if len(query.values) == 1:
-        yield query.values[0], query.origin
-        return
+def _one_of(edit: FieldEdit, query: OneOf, before: Any, sources: Sources) -> Iterator[Past]:
     confirmed = [value for value, _ in _earlier(edit, sources) if value in query.values]
     if confirmed:
         yield confirmed[0], query.origin
+    elif edit.field.endswith("/httpGet/path"):
+        # Another probe's path answers another question; it is taken only where this one is plainly a slip of it.
+        meant = nearest(str(before), [str(value) for value in query.values])
+        if meant is not None and likeness(str(before), meant) >= SLIP:
+            yield meant, query.origin
+    elif len(query.values) == 1:
+        yield query.values[0], query.origin
 
 
 def _raised(edit: FieldEdit, query: AtLeast, before: Any, sources: Sources) -> Past:

@@ -68,6 +68,10 @@ class Source(ABC):
     def render(self, view: View, unit: Unit) -> list[Object]:
         """The objects, as a sync would apply them."""
 
+    def fresh(self, view: View, unit: Unit) -> list[Object]:
+        """The same rendered anew, for sources whose answer may vary from one time to the next."""
+        return self.render(view, unit)
+
     @abstractmethod
     def inputs(self, view: View, unit: Unit) -> frozenset[str]:
         """Files that the rendering reads."""

@@ -41,6 +41,19 @@ def managed_folders(view: View) -> frozenset[str]:
     return frozenset(found)
 
 
+def _rendered(view: View) -> frozenset[str]:
+    """Files that some kustomization of the repository renders."""
+    from selfheal.repair.sources.kustomization import closure, folders
+
+    found: set[str] = set()
+    for folder in folders(view):
+        try:
+            found |= closure(view, folder).files
+        except SourceUnreadable:
+            continue
+    return frozenset(found)
+
+
 class Plain(Source):
     """See the module."""
 
@@ -50,9 +63,12 @@ class Plain(Source):
     def units(self, view: View, refs: Sequence[ObjectRef], path: str, namespace: str) -> Iterable[Unit]:
         places: list[list[str]] = [[] for _ in refs]
         managed = managed_folders(view)
+        if path in managed:
+            return
         inside = {folder for folder in managed if below(path, folder)} if path else set()
         charts = {f for f in managed - inside if f"{f}/Chart.yaml".lstrip("/") in view.files()}
         kustomized = managed - inside - charts
+        rendered = _rendered(view) if not path or kustomized else frozenset()
         candidates = [
             name
             for name in view.files()
@@ -61,6 +77,7 @@ class Plain(Source):
             and not is_kustomization(name)
             and not any(below(name, folder) for folder in charts)
             and name.rpartition("/")[0] not in kustomized
+            and name not in rendered
         ]
         for name, data in view.read_many(candidates).items():
             for wanted, found in zip(refs, places, strict=True):

@@ -1,0 +1,223 @@
+"""Edits of a Helm chart that may bring goals about: values first, each by trial; templates last."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice, product
+from typing import Any
+
+from selfheal.cluster import pointer
+from selfheal.repair.edits.data import same, with_set
+from selfheal.repair.edits.nodes import EditRefused
+from selfheal.repair.goal import Goal
+from selfheal.repair.objects import Object, alike, ref
+from selfheal.repair.sources.interface import Attempt
+from selfheal.repair.sources.layers import Layer, Path, layers, merged, walk
+from selfheal.repair.sources.plain import Move
+from selfheal.repair.sources.plain import merged as joined
+from selfheal.repair.sources.sites import Session
+from selfheal.repair.view import View
+
+#: Values tried for one goal, and combinations of them.
+CANDIDATES = 14
+MOST = 20
+_WORD = re.compile(r"[A-Za-z][a-z0-9]*|[A-Z]+(?![a-z])|[0-9]+")
+_ABSENT = object()
+Trial = Callable[[dict[str, bytes | None], Sequence[Goal]], bool]
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A place in the values that may decide a goal, and what to write there (``removed``: take it away)."""
+
+    at: Path
+    value: Any
+    removed: bool = False
+    renamed: str = ""
+
+
+def attempts(
+    view: View,
+    chart: str,
+    values: tuple[str, ...],
+    goals: Sequence[Goal],
+    objects: Sequence[Object],
+    trial: Trial,
+) -> Iterator[Attempt]:
+    """One value for all goals; else one for each goal, found by ``trial``; first where it stands, then overridden."""
+    stack = layers(view, chart, values)
+    tree = merged(stack)
+    wanted = joined(goals)
+    for candidate in _for_all(tree, wanted, objects):
+        yield from _written(view, stack, tree, [candidate])
+    if len(wanted) > 1:
+        found: list[list[Candidate]] = []
+        for goal in wanted:
+            options = [
+                candidate
+                for candidate in islice(_candidates(tree, goal, objects), CANDIDATES)
+                if any(trial(attempt.changes, [goal]) for attempt in _written(view, stack, tree, [candidate]))
+            ]
+            found.append(options[:3])
+        for chosen in islice(product(*found), MOST):
+            yield from _written(view, stack, tree, list(chosen))
+
+
+def _for_all(tree: Any, goals: Sequence[Goal], objects: Sequence[Object]) -> Iterator[Candidate]:
+    seen: list[Candidate] = []
+    for goal in goals:
+        for candidate in islice(_candidates(tree, goal, objects), CANDIDATES):
+            if not any(candidate == other for other in seen):
+                seen.append(candidate)
+                yield candidate
+
+
+def _candidates(tree: Any, goal: Goal, objects: Sequence[Object]) -> Iterator[Candidate]:
+    """Places whose value is what the field, or one of the objects around it, renders to; the most telling first."""
+    words = _words(goal)
+    found = [
+        (len(words & {word.lower() for word in _WORD.findall(" ".join(item.at))}), -len(item.at), item)
+        for item in _related(tree, goal, objects)
+    ]
+    found.sort(key=lambda entry: (-entry[0], -entry[1]))
+    for _, _, item in found:
+        yield item
+
+
+def _words(goal: Goal) -> set[str]:
+    text = " ".join((*goal.path, goal.object.kind, goal.object.name)).replace("name=", " ")
+    return {word.lower() for word in _WORD.findall(text)}
+
+
+def _related(tree: Any, goal: Goal, objects: Sequence[Object]) -> Iterator[Candidate]:
+    obj = next((item for item in objects if ref(item, goal.object.namespace) == goal.object), {})
+    ancestors = [
+        (goal.path[length:], pointer.resolve(obj, goal.path[:length], _ABSENT))
+        for length in range(len(goal.path) - 1, 1, -1)
+    ]
+    for at, value in walk(tree):
+        if isinstance(goal, Move):
+            if _flat(at[-1]) == _flat(goal.path[-1]) and alike(value, goal.before):
+                yield from (Candidate(at, value, renamed=name) for name in _spellings(str(goal.value)))
+            continue
+        if goal.before is not None and not isinstance(value, dict | list):
+            yield from _leaf(at, value, goal)
+        elif goal.before is not None and value and alike(value, goal.before):
+            yield Candidate(at, goal.value, goal.op == "remove")
+        for rest, around in ancestors:
+            if isinstance(value, dict | list) and value and around is not _ABSENT and alike(value, around):
+                try:
+                    if goal.op == "set":
+                        yield Candidate(at, with_set(value, rest, goal.value))
+                    elif pointer.resolve(value, rest, _ABSENT) is not _ABSENT:
+                        from selfheal.repair.edits.data import with_removed
+
+                        yield Candidate(at, with_removed(value, rest))
+                except EditRefused:
+                    continue
+
+
+def _flat(name: str) -> str:
+    return re.sub(r"[^a-z0-9]", "", name.lower())
+
+
+def _spellings(name: str) -> list[str]:
+    """A key as it may be spelled in values when a template changes its case."""
+    words = [word.lower() for word in re.split(r"[^A-Za-z0-9]+", name) if word]
+    camel = words[0] + "".join(word.title() for word in words[1:]) if words else name
+    return list(dict.fromkeys((name, camel, "_".join(words), "-".join(words))))
+
+
+def _leaf(at: Path, value: Any, goal: Goal) -> Iterator[Candidate]:
+    if value is None or isinstance(value, bool) != isinstance(goal.before, bool):
+        return
+    if alike(value, goal.before):
+        if goal.op == "remove":
+            yield Candidate(at, None, removed=True)
+        else:
+            yield Candidate(at, _typed(goal.value, value))
+        return
+    if goal.op == "remove" or not isinstance(goal.before, str) or not isinstance(goal.value, str):
+        return
+    part = str(value)
+    if not part or (len(part) < 2 and not part.isdecimal()):
+        return
+    for match in re.finditer(re.escape(part), goal.before):
+        head, tail = goal.before[: match.start()], goal.before[match.end() :]
+        if (
+            goal.value.startswith(head)
+            and goal.value.endswith(tail)
+            and len(goal.value) > len(head) + len(tail)
+        ):
+            new = goal.value[len(head) : len(goal.value) - len(tail)]
+            if new != part:
+                yield Candidate(at, _typed(new, value))
+
+
+def _typed(new: Any, like: Any) -> Any:
+    """A new value in the type the old one has, where that is possible."""
+    if isinstance(like, str) and isinstance(new, int) and not isinstance(new, bool):
+        return str(new)
+    if isinstance(like, int) and not isinstance(like, bool) and isinstance(new, str) and new.isdecimal():
+        return int(new)
+    return new
+
+
+def _written(view: View, stack: list[Layer], tree: Any, chosen: Sequence[Candidate]) -> Iterator[Attempt]:
+    """The candidates where they stand now, then in the strongest file given for the environment."""
+    for own in (False, True):
+        session = Session(view)
+        try:
+            for candidate in chosen:
+                _write(session, stack, tree, candidate, own=own)
+        except EditRefused:
+            continue
+        changes = session.changes()
+        if changes:
+            yield Attempt(changes, ", ".join(sorted(changes)))
+
+
+def _write(session: Session, stack: list[Layer], tree: Any, candidate: Candidate, *, own: bool) -> None:
+    holders = [layer for layer in stack if layer.has(candidate.at)]
+    if own:
+        given = [layer for layer in stack if layer.given]
+        if not given or (holders and holders[-1] is given[-1]):
+            raise EditRefused("It stands in the environment's own file already.")
+        _override(session, given[-1], tree, candidate)
+        return
+    if not holders:
+        raise EditRefused("No file holds it.")
+    layer = holders[-1]
+    inside = layer.inside(candidate.at) or ()
+    text = session.file(layer.path).text
+    if candidate.renamed:
+        text.rename(0, inside, candidate.renamed)
+    elif candidate.removed:
+        text.remove(0, inside)
+    else:
+        text.set(0, inside, candidate.value)
+
+
+def _override(session: Session, layer: Layer, tree: Any, candidate: Candidate) -> None:
+    """Sets the value in a file that does not hold it; a list is copied whole, since Helm replaces lists."""
+    if candidate.removed or candidate.renamed:
+        raise EditRefused("Taking a default away needs an edit where it stands.")
+    at, value = candidate.at, candidate.value
+    for length in range(1, len(at)):
+        around = pointer.resolve(tree, at[:length], None)
+        if isinstance(around, list):
+            value = with_set(around, at[length:], value)
+            at = at[:length]
+            break
+    old = pointer.resolve(tree, at, None)
+    text = session.file(layer.path).text
+    if isinstance(old, dict) and isinstance(value, dict):
+        if old.keys() - value.keys():
+            raise EditRefused("Taking a default away needs an edit where it stands.")
+        for key, item in value.items():
+            if key not in old or not same(old[key], item):
+                text.set(0, (*at, key), item)
+        return
+    text.set(0, at, value)

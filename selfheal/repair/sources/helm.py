@@ -1,0 +1,228 @@
+"""Helm: charts in the repository, rendered by the real ``helm template`` on a copy of the chart and its values."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from typing_extensions import override
+
+from selfheal.errors import SelfhealError
+from selfheal.incidents.record import ObjectRef
+from selfheal.repair.contract import ContractBroken, prove
+from selfheal.repair.edits.file import decode
+from selfheal.repair.goal import Goal
+from selfheal.repair.objects import Object, is_hook, load, ref
+from selfheal.repair.sources import charts, templates
+from selfheal.repair.sources.interface import Attempt, Kind, Source, SourceUnreadable, Unit
+from selfheal.repair.tools import RenderFailed, Tools
+from selfheal.repair.view import View
+from selfheal.repository.paths import below
+from selfheal.repository.worktree import write_out
+
+_ENVIRONMENT = re.compile(
+    r"(?:^|[-_./])(?:values|production|prod|prd|staging|stage|stg|dev|development|test|testing|qa|uat|preprod|live"
+    r"|preview|sandbox|demo|eu|us|ap)(?:[-_./]|$)",
+    re.IGNORECASE,
+)
+#: Values files and release names tried where nothing says which count.
+VALUES = 24
+RELEASES = 6
+
+
+class Helm(Source):
+    """See the module."""
+
+    kind: ClassVar[Kind] = "helm"
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+
+    @override
+    def units(self, view: View, refs: Sequence[ObjectRef], path: str, namespace: str) -> Iterable[Unit]:
+        for chart in _charts(view):
+            if not (
+                below(chart, path) or below(path, chart) or any(below(f, path) for f in _values(view, chart))
+            ):
+                continue
+            files = _values(view, chart)
+            if path and not below(chart, path) and any(below(file, path) for file in files):
+                files = [file for file in files if below(file, path)]
+            releases = self._releases(view, chart, refs, namespace)
+            for release in releases:
+                base = Unit("helm", chart, release=release, namespace=namespace)
+                yield base
+                for file in files[:VALUES]:
+                    yield Unit("helm", chart, values=(file,), release=release, namespace=namespace)
+
+    def _releases(self, view: View, chart: str, refs: Sequence[ObjectRef], namespace: str) -> list[str]:
+        """Names under which the chart renders the objects; all that are possible where its defaults tell nothing."""
+        names = _release_names(view, chart, refs, namespace)
+        if not refs:
+            return names[:1]
+        for name in names:
+            try:
+                objects = self.render(view, Unit("helm", chart, release=name, namespace=namespace))
+            except (SourceUnreadable, RenderFailed):
+                continue
+            rendered = {(obj.get("kind"), ref(obj).name) for obj in objects}
+            if all((wanted.kind, wanted.name) in rendered for wanted in refs):
+                return [name]
+        return names[:RELEASES]
+
+    def _output(self, view: View, unit: Unit) -> str:
+        files = view.read_many(self.inputs(view, unit))
+        missing = [path for path in unit.values if path not in files]
+        if missing:
+            raise SourceUnreadable(
+                f"The values file {missing[0]} is not in the repository.", hint="Add it, or name another."
+            )
+        return self._run(unit, files)
+
+    def _run(self, unit: Unit, files: dict[str, bytes]) -> str:
+        with tempfile.TemporaryDirectory(prefix="selfheal-render-") as folder:
+            write_out(files, Path(folder))
+            arguments = ["template", unit.release or "release", unit.path or "."]
+            arguments += [
+                "--namespace",
+                unit.namespace or "default",
+                "--skip-schema-validation",
+                "--no-hooks",
+            ]
+            for path in unit.values:
+                arguments += ["--values", path]
+            for name, value in unit.parameters:
+                arguments += [
+                    "--set-string" if not _plain_number(value) else "--set",
+                    f"{name}={_escaped(value)}",
+                ]
+            return self._tools.run("helm", arguments, Path(folder))
+
+    @override
+    def render(self, view: View, unit: Unit) -> list[Object]:
+        return load(self._remembered(view, unit))
+
+    @override
+    def fresh(self, view: View, unit: Unit) -> list[Object]:
+        return load(self._output(view, unit))
+
+    def _remembered(self, view: View, unit: Unit) -> str:
+        files = view.read_many(self.inputs(view, unit))
+        key = hashlib.sha256(repr(unit).encode())
+        for path, data in sorted(files.items()):
+            key.update(f"\0{path}\0{len(data)}\0".encode() + data)
+        return self._tools.remember(f"helm {key.hexdigest()}", lambda: self._output(view, unit))
+
+    @override
+    def inputs(self, view: View, unit: Unit) -> frozenset[str]:
+        return frozenset({*(path for path in view.files() if below(path, unit.path)), *unit.values})
+
+    @override
+    def attempts(self, view: View, unit: Unit, goals: Sequence[Goal]) -> Iterator[Attempt]:
+        output = self._remembered(view, unit)
+        objects = [obj for obj in load(output) if not is_hook(obj)]
+
+        def trial(changes: dict[str, bytes | None], wanted: Sequence[Goal]) -> bool:
+            try:
+                after = [obj for obj in self.render(view.with_changes(changes), unit) if not is_hook(obj)]
+                prove(objects, after, wanted, namespace=goals[0].object.namespace)
+            except (ContractBroken, RenderFailed, SourceUnreadable):
+                return False
+            return True
+
+        yield from charts.attempts(view, unit.path, unit.values, goals, objects, trial)
+        sources = templates.source_of(output)
+        folder = unit.path.rpartition("/")[0]
+        for wanted in dict.fromkeys(goal.object for goal in goals):
+            named = sources.get((wanted.kind, wanted.name), "")
+            # Helm names templates by the chart's name, which need not be its folder's.
+            inside = named.partition("/")[2]
+            for path in dict.fromkeys((f"{unit.path}/{inside}".lstrip("/"), f"{folder}/{named}".lstrip("/"))):
+                yield from templates.attempts(
+                    view, unit.path, path, [goal for goal in goals if goal.object == wanted]
+                )
+
+    @override
+    def shared(self, view: View, unit: Unit) -> Iterable[Unit]:
+        for file in _values(view, unit.path):
+            if file not in unit.values:
+                yield Unit("helm", unit.path, values=(file,), release=unit.release, namespace=unit.namespace)
+
+
+def _charts(view: View) -> list[str]:
+    """Folders of charts that are deployed themselves: no subcharts, no libraries."""
+    found = []
+    for path in view.files():
+        folder, _, name = path.rpartition("/")
+        if name != "Chart.yaml" or ("/charts/" in f"/{folder}/" and _inside_chart(view, folder)):
+            continue
+        try:
+            text = decode(path, view.read(path) or b"")
+        except SelfhealError:
+            continue
+        if not re.search(r"^type:\s*[\"']?library", text, re.MULTILINE):
+            found.append(folder)
+    return found
+
+
+def _inside_chart(view: View, folder: str) -> bool:
+    """Whether a folder is a subchart: its ``charts`` folder lies in a chart."""
+    parent = folder.rpartition("/")[0]
+    return (
+        parent.rpartition("/")[2] == "charts"
+        and view.read(f"{parent.rpartition('/')[0]}/Chart.yaml".lstrip("/")) is not None
+    )
+
+
+def _values(view: View, chart: str) -> list[str]:
+    """Files that may be values of an environment: beside the chart's defaults, or elsewhere named so."""
+    found = []
+    names = [path for path in view.files() if path.endswith((".yaml", ".yml"))]
+    others = list(_other_charts(view, chart))
+    for path in names:
+        _folder, _, name = path.rpartition("/")
+        if name in ("Chart.yaml", "kustomization.yaml") or path == f"{chart}/values.yaml".lstrip("/"):
+            continue
+        if (
+            any(below(path, other) for other in others)
+            or "/templates/" in f"/{path}"
+            or "/crds/" in f"/{path}"
+        ):
+            continue
+        if "/charts/" in path.removeprefix(chart) or not _ENVIRONMENT.search(path.removeprefix(chart)):
+            continue
+        data = view.read(path) or b""
+        if re.search(rb"^(?:apiVersion|kind):", data, re.MULTILINE):
+            continue
+        found.append(path)
+    return sorted(found, key=lambda path: (not below(path, chart), path))
+
+
+def _other_charts(view: View, chart: str) -> list[str]:
+    folders = [path.rpartition("/")[0] for path in view.files() if path.rpartition("/")[2] == "Chart.yaml"]
+    return [folder for folder in folders if folder != chart and not below(chart, folder)]
+
+
+def _release_names(view: View, chart: str, refs: Sequence[ObjectRef], namespace: str) -> list[str]:
+    data = (view.read(f"{chart}/Chart.yaml".lstrip("/")) or b"").decode("utf-8", "replace")
+    match = re.search(r"^name:\s*[\"']?([\w.-]+)", data, re.MULTILINE)
+    names = [match.group(1)] if match else []
+    for wanted in refs[:2]:
+        parts = wanted.name.split("-")
+        names += ["-".join(parts[:count]) for count in range(1, len(parts) + 1)]
+    names += [chart.rpartition("/")[2], namespace]
+    return [
+        name for name in dict.fromkeys(names) if re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,51}[a-z0-9])?", name)
+    ]
+
+
+def _plain_number(value: str) -> bool:
+    return value.isdecimal() or value in ("true", "false")
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace(",", "\\,")

@@ -1,0 +1,128 @@
+"""The layers of a Helm release's values: which file says what, the last one counts."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+from selfheal.cluster.workloads import mapping, mappings
+from selfheal.errors import SelfhealError
+from selfheal.repair.edits.file import decode
+from selfheal.repair.edits.nodes import parse, value_of
+from selfheal.repair.view import View
+
+Path = tuple[str, ...]
+_DEPTH = 6
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A values file. ``prefix`` is where its content stands in the release's values: a subchart's name, or ()."""
+
+    path: str
+    prefix: Path
+    content: dict[str, Any]
+    #: Given with -f: an environment's own file, as opposed to a chart's defaults.
+    given: bool
+
+    def inside(self, at: Path) -> Path | None:
+        """A path of the release's values as a path in this file, None when it cannot stand here."""
+        return at[len(self.prefix) :] if at[: len(self.prefix)] == self.prefix else None
+
+    def has(self, at: Path) -> bool:
+        """Whether this file says something there."""
+        found: Any = self.content
+        for token in self.inside(at) or ((None,) if self.inside(at) is None else ()):
+            if isinstance(found, dict) and token in found:
+                found = found[token]
+            elif isinstance(found, list) and str(token).isdecimal() and int(str(token)) < len(found):
+                found = found[int(str(token))]
+            else:
+                return False
+        return True
+
+
+def layers(view: View, chart: str, values: tuple[str, ...]) -> list[Layer]:
+    """From the weakest to the strongest: subcharts' defaults, the chart's, the given files."""
+    found = [
+        Layer(path, prefix, _content(view, path), False) for path, prefix in _defaults(view, chart, (), 0)
+    ]
+    given = [Layer(path, (), _content(view, path), True) for path in values]
+    named = {layer.path for layer in given}
+    return [layer for layer in found if layer.path not in named] + given
+
+
+def _defaults(view: View, chart: str, prefix: Path, depth: int) -> Iterator[tuple[str, Path]]:
+    if depth > _DEPTH:
+        return
+    below = f"{chart}/charts/" if chart else "charts/"
+    folders = sorted(
+        {
+            below + path.removeprefix(below).partition("/")[0]
+            for path in view.files()
+            if path.startswith(below) and path.endswith("/Chart.yaml")
+        }
+    )
+    aliases = _aliases(view, chart)
+    for folder in folders:
+        name = str(_content(view, f"{folder}/Chart.yaml").get("name") or folder.rpartition("/")[2])
+        for alias in aliases.get(name, [name]):
+            yield from _defaults(view, folder, (*prefix, alias), depth + 1)
+    path = f"{chart}/values.yaml" if chart else "values.yaml"
+    if view.read(path) is not None:
+        yield path, prefix
+
+
+def _aliases(view: View, chart: str) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    content = _content(view, f"{chart}/Chart.yaml" if chart else "Chart.yaml")
+    for entry in mappings(content.get("dependencies")):
+        name = str(entry.get("name", ""))
+        found.setdefault(name, []).append(str(entry.get("alias") or name))
+    return found
+
+
+def _content(view: View, path: str) -> dict[str, Any]:
+    data = view.read(path)
+    try:
+        roots = parse(decode(path, data)) if data is not None else []
+        return mapping(value_of(roots[0])) if roots else {}
+    except SelfhealError:
+        return {}
+
+
+def merged(found: list[Layer]) -> dict[str, Any]:
+    """The values as templates of the release see them; lists are replaced as a whole, null removes."""
+    result: dict[str, Any] = {}
+    for layer in found:
+        content: Any = layer.content
+        for token in reversed(layer.prefix):
+            content = {token: content}
+        result = _over(result, content)
+    return result
+
+
+def _over(lower: dict[str, Any], upper: dict[str, Any]) -> dict[str, Any]:
+    result = dict(lower)
+    for key, value in upper.items():
+        below = result.get(key)
+        if value is None:
+            result.pop(key, None)
+        else:
+            result[key] = (
+                _over(below, value) if isinstance(below, dict) and isinstance(value, dict) else value
+            )
+    return result
+
+
+def walk(value: Any, at: Path = ()) -> Iterator[tuple[Path, Any]]:
+    """Every value of a tree, containers too, with its path."""
+    if at:
+        yield at, value
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from walk(item, (*at, str(key)))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from walk(item, (*at, str(index)))
