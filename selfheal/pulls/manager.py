@@ -170,8 +170,8 @@ class PullRequests:
         """
         entry = self.own(key, record)
         status = self.status(entry)
-        if status.state == "merged":
-            return self.merged(entry)
+        if status.state == "merged" and status.ours:
+            return self.merged(entry, status)
         blockers = status.blockers
         final = [blocker for blocker in blockers if not blocker.waits]
         if final:

@@ -75,6 +75,8 @@ class PullStatus:
         """What is in the way, what a person has to decide first."""
         found: list[Blocker] = []
         if self.state != "open":
+            if not self.ours:
+                return (Blocker("not-ours", f"Pull request #{self.number} is not one of ours.", False),)
             who = f" by {self.closed_by}" if self.closed_by else ""
             return (Blocker("not-open", f"Pull request #{self.number} is {self.state}{who}.", False),)
         if not self.ours:

@@ -1,0 +1,310 @@
+"""Status, merge, comment and revert against the embedded GitHub."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfheal.errors import NeedsPerson, Refused
+from selfheal.incidents.errors import ProofRefused
+from selfheal.incidents.record import Outcome, Verification
+from selfheal.incidents.states import State
+from selfheal.pulls.errors import NotReady
+from selfheal.pulls.status import wants_person, wants_rework
+
+from .conftest import BEFORE, KEY, PATH, REPOSITORY, WHEN
+
+BRANCH = "selfheal/ops-7-1"
+
+
+def codes(status):
+    return {blocker.code for blocker in status.blockers}
+
+
+def approved(shop, login="erin"):
+    """A pull request that may be merged."""
+    made, record = shop.create()
+    shop.server.set_checks(REPOSITORY, made.head_sha, "success")
+    shop.server.approve(REPOSITORY, made.number, login)
+    return made, record
+
+
+def test_a_new_one_waits_for_people_and_checks(shop):
+    made, record = shop.create()
+    status = shop.pulls().status(made)
+    assert (status.state, status.ours, status.as_written, status.ready) == ("open", True, True, False)
+    assert codes(status) == {"checks-none", "approvals-missing"}
+    assert wants_person(status) is None and wants_rework(status) == ""
+    with pytest.raises(NotReady):
+        shop.pulls().merge(KEY, record)
+    with pytest.raises(ProofRefused):
+        shop.pulls().verifiers()[State.PR_MERGED].verify(KEY, record)
+
+
+def test_approved_and_green_is_merged_with_who_and_what(shop):
+    made, record = approved(shop)
+    pulls = shop.pulls()
+    merged = pulls.merge(KEY, record)
+    assert (merged.state, merged.approved_by, merged.content_ours) == ("merged", ("erin",), True)
+    assert merged.merge_sha == shop.server.head(REPOSITORY)
+    assert merged.merged_by == shop.server.bot and merged.merged_at is not None and merged.review_ids
+    assert shop.git("show", f"main:{PATH}").count("128Mi") == 1
+    proof = pulls.verifiers()[State.PR_MERGED].verify(KEY, record)
+    assert proof.pull_request == merged
+    assert pulls.merge(KEY, record).merge_sha == merged.merge_sha
+    assert len(shop.git("rev-list", "main").split()) == 2
+
+
+@pytest.mark.parametrize("action", ["drop-before", "drop-after"])
+def test_a_lost_answer_to_the_merge_merges_once(shop, action):
+    made, record = approved(shop)
+    shop.break_(match="/merge$", method="PUT", action=action)
+    merged = shop.pulls().merge(KEY, record)
+    assert merged.state == "merged"
+    assert len(shop.git("rev-list", "main").split()) == 2
+
+
+def test_no_checks_are_green_only_where_the_settings_say_so(shop):
+    made, record = shop.create()
+    shop.server.approve(REPOSITORY, made.number, "erin")
+    with pytest.raises(NotReady, match="no checks"):
+        shop.pulls().merge(KEY, record)
+    assert shop.pulls(github={"allow_no_checks": True}).merge(KEY, record).state == "merged"
+
+
+@pytest.mark.parametrize(("conclusion", "code"), [("failure", "checks-red"), ("pending", "checks-pending"),
+                                                  ("timed_out", "checks-red"), ("cancelled", "checks-red")])  # fmt: skip
+def test_checks_that_are_not_green(shop, conclusion, code):
+    made, record = approved(shop)
+    shop.server.set_checks(REPOSITORY, made.head_sha, conclusion, name="build")
+    status = shop.pulls().status(made)
+    assert code in codes(status) and not status.ready
+    with pytest.raises((NotReady, NeedsPerson)):
+        shop.pulls().merge(KEY, record)
+
+
+def test_commit_statuses_count_too(shop):
+    made, record = approved(shop)
+    shop.server.set_status(REPOSITORY, made.head_sha, "failure", "legacy")
+    assert "checks-red" in codes(shop.pulls().status(made))
+
+
+def test_red_checks_and_requested_changes_go_to_a_person_for_now(shop):
+    made, record = shop.create()
+    shop.server.request_changes(REPOSITORY, made.number, "erin")
+    pulls = shop.pulls()
+    status = pulls.status(made)
+    assert wants_person(status)[0] == "changes-requested"
+    assert "erin" in wants_person(status)[1]
+    assert "erin" in pulls.verifiers()[State.FIX_IN_PROGRESS].verify(KEY, record).reason
+    with pytest.raises(NeedsPerson, match="erin"):
+        pulls.merge(KEY, record)
+
+
+def test_a_later_approval_of_the_same_person_withdraws_the_request(shop):
+    made, record = shop.create()
+    shop.server.request_changes(REPOSITORY, made.number, "erin")
+    shop.server.approve(REPOSITORY, made.number, "erin")
+    status = shop.pulls().status(made)
+    assert not status.changes_requested and len(status.approvals) == 1
+
+
+def test_who_may_only_read_approves_nothing(shop):
+    made, record = approved(shop, "rob")
+    status = shop.pulls().status(made)
+    assert not status.approvals
+    assert "rob: its author may only read" in " ".join(blocker.text for blocker in status.blockers)
+    with pytest.raises(NotReady):
+        shop.pulls().merge(KEY, record)
+
+
+def test_the_permission_is_read_again_at_the_merge(shop):
+    made, record = approved(shop)
+    pulls = shop.pulls()
+    assert pulls.status(made).ready
+    shop.server.add_person("erin", REPOSITORY, "read")
+    with pytest.raises(NotReady):
+        pulls.merge(KEY, record)
+
+
+def test_an_approval_of_an_older_head_does_not_count(shop):
+    made, record = approved(shop)
+    shop.server.push_as("erin", BRANCH, {"more.yaml": "a: 1\n"})
+    status = shop.pulls().status(made)
+    assert not status.as_written and not status.approvals
+    assert status.touched_by == ("erin",)
+    assert wants_person(status)[0] == "touched" and wants_rework(status) == ""
+    with pytest.raises(NeedsPerson):
+        shop.pulls().merge(KEY, record)
+
+
+def test_two_approvals_where_two_are_wanted(shop):
+    made, record = approved(shop)
+    pulls = shop.pulls(github={"approvals": 2})
+    assert "approvals-missing" in codes(pulls.status(made))
+    shop.server.approve(REPOSITORY, made.number, "frida")
+    assert pulls.merge(KEY, record).approved_by == ("erin", "frida")
+
+
+def test_a_base_that_changed_our_file_meanwhile(shop):
+    made, record = approved(shop)
+    shop.server.push_as("erin", "main", {PATH: BEFORE.replace(b"64Mi", b"96Mi")})
+    pulls = shop.pulls()
+    status = pulls.status(made)
+    assert "stale-base" in codes(status) and not status.ready
+    assert pulls.verifiers()[State.FIX_IN_PROGRESS].verify(KEY, record).reason
+    with pytest.raises(NeedsPerson):
+        pulls.merge(KEY, record)
+
+
+def test_a_base_that_changed_our_file_without_a_conflict_is_stale_too(shop):
+    long = BEFORE + b"".join(b"line%d: x\n" % number for number in range(30))
+    shop.server.push_as("erin", "main", {PATH: long})
+    made, _record = shop.create(before=long, after=long.replace(b"64Mi", b"128Mi"))
+    shop.server.push_as("erin", "main", {PATH: long.replace(b"line29: x", b"line29: y")})
+    status = shop.pulls().status(made)
+    assert status.mergeable is True and PATH in status.stale
+
+
+def test_a_base_that_moved_elsewhere_is_no_hindrance(shop):
+    made, record = approved(shop)
+    shop.server.push_as("erin", "main", {"README.md": "new\n"})
+    assert shop.pulls().merge(KEY, record).content_ours
+
+
+def test_merged_by_a_person_as_we_wrote_it(shop):
+    made, record = shop.create()
+    shop.server.merge_as("erin", REPOSITORY, made.number)
+    proof = shop.pulls().verifiers()[State.PR_MERGED].verify(KEY, record)
+    merged = proof.pull_request
+    assert (merged.merged_by, merged.approved_by, merged.content_ours) == ("erin", (), True)
+
+
+def test_merged_by_a_person_with_more_in_it_is_marked(shop):
+    made, record = shop.create()
+    shop.server.push_as("erin", BRANCH, {PATH: BEFORE.replace(b"64Mi", b"1Gi")})
+    shop.server.merge_as("erin", REPOSITORY, made.number)
+    proof = shop.pulls().verifiers()[State.PR_MERGED].verify(KEY, record)
+    assert proof.pull_request.content_ours is False and proof.pull_request.merge_sha
+
+
+def test_a_record_that_names_somebody_elses_pull_request_proves_nothing(shop):
+    made, record = shop.create()
+    shop.server.push_as("erin", "feature", {"x.yaml": "1\n"})
+    hub = shop.server.hub
+    home = hub.store.repository(REPOSITORY)
+    theirs = hub.open_pull(home, "erin", title="t", body="", head="feature", base="main")
+    shop.server.merge_as("erin", REPOSITORY, theirs.number)
+    pulls = shop.pulls()
+    verifier = pulls.verifiers()[State.PR_MERGED]
+    for update in ({"number": theirs.number}, {"number": theirs.number, "branch": "feature"}):
+        forged = record.model_copy(update={"pull_requests": (made.model_copy(update=update),)})
+        with pytest.raises(ProofRefused):
+            verifier.verify(KEY, forged)
+        with pytest.raises((Refused, NeedsPerson)):
+            pulls.merge(KEY, forged)
+
+
+def test_branch_protection_that_refuses_is_told(shop):
+    made, record = approved(shop)
+    shop.server.protect(REPOSITORY, approvals=2)
+    with pytest.raises(NotReady, match="does not merge"):
+        shop.pulls().merge(KEY, record)
+    assert len(shop.git("rev-list", "main").split()) == 1
+
+
+def test_a_dry_run_does_not_merge(shop):
+    made, record = approved(shop)
+    pulls = shop.pulls(dry_run=True)
+    pulls.merge(KEY, record)
+    assert pulls.writes == 0 and "merge pull request" in pulls.described()[-1]
+    assert len(shop.git("rev-list", "main").split()) == 1
+
+
+def test_mergeability_that_takes_a_while_is_waited_for(shop):
+    made, record = approved(shop)
+    shop.server.hub.unknown_mergeability = 2
+    shop.server.push_as("erin", "main", {"README.md": "new\n"})
+    assert shop.pulls().merge(KEY, record).state == "merged"
+    assert shop.clock.slept == [1.0, 1.0]
+
+
+# -- comments --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("action", ["", "drop-before", "drop-after"])
+def test_one_comment_per_name(shop, action):
+    made, _record = shop.create()
+    pulls = shop.pulls()
+    if action:
+        shop.break_(match="/comments$", method="POST", action=action)
+    for _time in range(2):
+        try:
+            pulls.comment(made, "stopped", "@erin fixes #1 <!-- x -->")
+        except Exception:
+            assert action == "drop-before"
+    pulls.comment(made, "other", "text")
+    comments = shop.server.hub.store.repository(REPOSITORY).issues[made.number].comments
+    assert len(comments) == 2
+    first = next(iter(comments.values())) if isinstance(comments, dict) else comments[0]
+    assert "@erin" not in first.body and "#1" not in first.body.replace("\\#1", "")
+    with pytest.raises(Refused):
+        pulls.comment(made, "--> x", "text")
+
+
+def test_a_comment_of_somebody_else_with_our_mark_hides_nothing(shop):
+    made, _record = shop.create()
+    shop.server.comment(REPOSITORY, made.number, "mallory", "<!-- selfheal:comment:stopped -->")
+    shop.pulls().comment(made, "stopped", "text")
+    assert len(shop.server.hub.store.repository(REPOSITORY).issues[made.number].comments) == 2
+
+
+# -- revert ----------------------------------------------------------------------------------------------------
+
+
+def regressed(shop):
+    made, record = approved(shop)
+    merged = shop.pulls().merge(KEY, record)
+    verification = Verification(outcome=Outcome.REGRESSED, pull_request=made.number)
+    return record.model_copy(
+        update={
+            "state": State.VERIFICATION_IN_PROGRESS, "pull_requests": (merged,), "verification": verification,
+            "entered": WHEN,
+        }
+    )  # fmt: skip
+
+
+def test_a_revert_restores_exactly_the_former_bytes(shop):
+    record = regressed(shop)
+    shop.server.push_as("erin", "main", {"README.md": "later\n"})
+    pulls = shop.pulls()
+    made = pulls.revert(KEY, record, reason="It is @everyone worse, fixes #3")
+    assert (made.role, made.branch) == ("revert", f"{BRANCH}-revert")
+    assert shop.git("show", f"{made.branch}:{PATH}").encode() == BEFORE
+    assert shop.git("diff", "--name-only", "main", made.branch).split() == [PATH]
+    assert pulls.verifiers()[State.PR_CREATED].verify(KEY, record).pull_request.role == "revert"
+    assert shop.pulls().revert(KEY, record, reason="again") == made
+    body = shop.server.hub.store.repository(REPOSITORY).issues[made.number].body
+    assert "@everyone" not in body
+
+
+def test_a_revert_over_a_later_change_is_for_a_person(shop):
+    record = regressed(shop)
+    shop.server.push_as("erin", "main", {PATH: "kind: Deployment\nspec: {}\n"})
+    with pytest.raises(NeedsPerson, match="changed again"):
+        shop.pulls().revert(KEY, record, reason="worse")
+
+
+def test_what_a_person_put_into_the_merge_is_not_reverted(shop):
+    made, record = shop.create()
+    shop.server.push_as("erin", BRANCH, {"more.yaml": "a: 1\n"})
+    shop.server.merge_as("erin", REPOSITORY, made.number)
+    pulls = shop.pulls()
+    merged = pulls.verifiers()[State.PR_MERGED].verify(KEY, record).pull_request
+    after = record.model_copy(update={"pull_requests": (merged,)})
+    with pytest.raises(NeedsPerson, match="not what we wrote"):
+        pulls.revert(KEY, after, reason="worse")
+
+
+def test_runs_are_listed(shop):
+    made, _record = shop.create()
+    assert shop.pulls().runs(made) == ()
