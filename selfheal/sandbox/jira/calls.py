@@ -40,8 +40,8 @@ class Call:
     def value(self) -> Any:
         """The JSON value sent."""
         try:
-            return json.loads(self.request.get_data())
-        except ValueError:
+            return json.loads(self.request.get_data(), parse_constant=_no_number)
+        except (ValueError, RecursionError):
             raise refused(
                 400, "There was an error parsing JSON. Check that your request body is valid."
             ) from None
@@ -49,7 +49,7 @@ class Call:
     def number(self, name: str, default: int, most: int) -> int:
         """A count or offset of the query string."""
         text = self.request.args.get(name, str(default))
-        if not text.isdigit():
+        if not text.isdecimal() or len(text) > 18:
             raise refused(400, f"The value '{text}' of the parameter '{name}' is not a number.")
         return min(int(text), most)
 
@@ -78,3 +78,8 @@ class Call:
         if not last:
             shown["nextPage"] = self.view.link(f"{path}?maxResults={size}&startAt={start + size}")
         return shown
+
+
+def _no_number(text: str) -> None:
+    """JSON has no NaN and no infinities; Python's parser would take them."""
+    raise ValueError(text)

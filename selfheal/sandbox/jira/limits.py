@@ -73,10 +73,8 @@ class Limits:
         match = _ISSUE.search(request.path)
         if not match:
             return []
-        if match[1].isdigit():
-            issue = self.store.by_id(int(match[1]))
-            return [issue.key] if issue else []
-        return [match[1].upper()]
+        issue = self.store.by_id(match[1])
+        return [issue.key if issue else match[1].upper()]
 
     def _too_many(self, reason: str, wait: float, limit: int, now: datetime) -> Response:
         seconds = max(1, math.ceil(wait))

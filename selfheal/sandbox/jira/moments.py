@@ -11,7 +11,7 @@ _FORMATS = ("%Y/%m/%d %H:%M", "%Y-%m-%d %H:%M", "%Y/%m/%d", "%Y-%m-%d")
 
 def period(text: str) -> timedelta | None:
     """``-4w 2d`` and the like."""
-    match = re.fullmatch(r"\s*([+-]?)((?:\d+[wdhm]\s*)+)", text)
+    match = re.fullmatch(r"\s*([+-]?)((?:[0-9]{1,9}[wdhm]\s*)+)", text)
     if not match:
         return None
     minutes = sum(int(count) * _UNITS[unit] for count, unit in re.findall(r"(\d+)([wdhm])", match[2]))
@@ -27,7 +27,7 @@ def moment(text: str, now: datetime) -> datetime | None:
     try:
         if offset is not None:
             return now + offset
-        if re.fullmatch(r"\d{10,14}", text):
+        if re.fullmatch(r"[0-9]{10,14}", text):
             return datetime.fromtimestamp(int(text) / 1000, UTC)
     except (OverflowError, ValueError):
         return None
@@ -49,12 +49,21 @@ def span_start(name: str, arguments: tuple[str, ...], now: datetime) -> datetime
     offset = period(arguments[0]) if arguments else timedelta(0)
     if offset is None:
         return None
-    start = (now + offset).replace(hour=0, minute=0, second=0, microsecond=0)
-    if match[2] == "week":
-        start -= timedelta(days=(start.weekday() + 1) % 7)
-    elif match[2] != "day":
-        start = start.replace(day=1) if match[2] == "month" else start.replace(day=1, month=1)
-    return start if match[1] == "start" else _after(start, match[2]) - timedelta(milliseconds=1)
+    try:
+        start = _start(now + offset, match[2])
+        return start if match[1] == "start" else _after(start, match[2]) - timedelta(milliseconds=1)
+    except (OverflowError, ValueError):
+        return None
+
+
+def _start(at: datetime, span: str) -> datetime:
+    """Weeks start on Sunday, as on a site that nobody told otherwise."""
+    day = at.replace(hour=0, minute=0, second=0, microsecond=0)
+    if span == "week":
+        return day - timedelta(days=(day.weekday() + 1) % 7)
+    if span == "day":
+        return day
+    return day.replace(day=1) if span == "month" else day.replace(day=1, month=1)
 
 
 def _after(start: datetime, span: str) -> datetime:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from collections import OrderedDict
 from typing import Any
@@ -127,7 +128,7 @@ class SearchRoutes:
     def _reconciled(self, ids: list[Any]) -> frozenset[int]:
         if len(ids) > MAX_RECONCILED:
             raise refused(400, f"At most {MAX_RECONCILED} issues can be reconciled.")
-        if not all(str(one).isdigit() for one in ids):
+        if not all(re.fullmatch(r"[0-9]{1,18}", str(one)) for one in ids):
             raise refused(400, "reconcileIssues takes issue ids, not keys.")
         return frozenset(int(one) for one in ids)
 

@@ -123,7 +123,7 @@ class _Resolver:
         custom = re.fullmatch(r"cf\[(\d+)\]", name)
         for info in self.site.fields:
             if info.custom and (
-                name.casefold() == info.name.casefold() or (custom and info.number == int(custom[1]))
+                name.casefold() == info.name.casefold() or (custom and str(info.number) == custom[1])
             ):
                 return info.id, "service" if info.id == SERVICES_FIELD else "custom"
         raise JqlError(f"Field '{name}' does not exist or you do not have permission to view it.")
@@ -241,7 +241,7 @@ class _Resolver:
     def _key_value(self, text: str) -> str | None:
         if text.upper() in self.store.issues:
             return text.upper()
-        issue = self.store.by_id(int(text)) if text.isdigit() else None
+        issue = self.store.by_id(text)
         return issue.key if issue else None
 
     def _rank(self, priority: str) -> int:

@@ -124,8 +124,8 @@ class Store:
     def find(self, id_or_key: str, account: Account) -> Issue:
         """The issue, for somebody who may see it; Jira tells absence and invisibility apart for nobody."""
         issue = self.issues.get(id_or_key.upper())
-        if issue is None and id_or_key.isdigit():
-            issue = self.by_id(int(id_or_key))
+        if issue is None:
+            issue = self.by_id(id_or_key)
         if issue is None or "BROWSE_PROJECTS" in account.lacks or not self.reaches(issue, account):
             raise refused(404, UNSEEN)
         return issue
@@ -142,8 +142,9 @@ class Store:
                 return issue.transitions
         return 0
 
-    def by_id(self, issue_id: int) -> Issue | None:
-        return next((issue for issue in self.issues.values() if issue.id == issue_id), None)
+    def by_id(self, issue_id: int | str) -> Issue | None:
+        """The id as text may be anything that was sent, of any length."""
+        return next((issue for issue in self.issues.values() if str(issue.id) == str(issue_id)), None)
 
     def status(self, issue: Issue) -> Status:
         found = self.workflow.status(issue.fields["status"])
