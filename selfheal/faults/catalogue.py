@@ -14,20 +14,28 @@ from selfheal.faults.image_pull_unauthorized import ImagePullUnauthorized
 from selfheal.faults.image_registry_unreachable import ImageRegistryUnreachable
 from selfheal.faults.init_container_failed import InitContainerFailed
 from selfheal.faults.interface import Fault
+from selfheal.faults.limit_range_violated import LimitRangeViolated
 from selfheal.faults.liveness_probe_misconfigured import LivenessProbeMisconfigured
 from selfheal.faults.node_affinity_mismatch import NodeAffinityMismatch
 from selfheal.faults.node_cordoned import NodeCordoned
 from selfheal.faults.node_selector_mismatch import NodeSelectorMismatch
 from selfheal.faults.oom_killed import OomKilled
 from selfheal.faults.pod_anti_affinity_conflict import PodAntiAffinityConflict
+from selfheal.faults.pod_security_rejected import PodSecurityRejected
+from selfheal.faults.pv_occupied import PvOccupied
+from selfheal.faults.pvc_binding_mismatch import PvcBindingMismatch
+from selfheal.faults.pvc_storage_class_missing import PvcStorageClassMissing
+from selfheal.faults.quota_exceeded import QuotaExceeded
 from selfheal.faults.readiness_probe_misconfigured import ReadinessProbeMisconfigured
 from selfheal.faults.resources_unschedulable import ResourcesUnschedulable
+from selfheal.faults.service_account_missing import ServiceAccountMissing
 from selfheal.faults.service_port_mismatch import ServicePortMismatch
 from selfheal.faults.service_protocol_mismatch import ServiceProtocolMismatch
 from selfheal.faults.service_selector_mismatch import ServiceSelectorMismatch
 from selfheal.faults.startup_probe_missing import StartupProbeMissing
 from selfheal.faults.taint_not_tolerated import TaintNotTolerated
 from selfheal.faults.topology_spread_conflict import TopologySpreadConflict
+from selfheal.faults.webhook_failing import WebhookFailing
 
 CATALOGUE: tuple[Fault, ...] = (
     ImageNotFound(),
@@ -54,6 +62,14 @@ CATALOGUE: tuple[Fault, ...] = (
     NodeCordoned(),
     PodAntiAffinityConflict(),
     TopologySpreadConflict(),
+    PvcStorageClassMissing(),
+    PvcBindingMismatch(),
+    PvOccupied(),
+    QuotaExceeded(),
+    LimitRangeViolated(),
+    ServiceAccountMissing(),
+    PodSecurityRejected(),
+    WebhookFailing(),
 )
 
 
