@@ -8,6 +8,11 @@ from selfheal.faults.bad_release import BadRelease
 from selfheal.faults.command_invalid import CommandInvalid
 from selfheal.faults.config_key_missing import ConfigKeyMissing
 from selfheal.faults.config_ref_missing import ConfigRefMissing
+from selfheal.faults.dependency_auth_failed import DependencyAuthFailed
+from selfheal.faults.dependency_exhausted import DependencyExhausted
+from selfheal.faults.dependency_read_only import DependencyReadOnly
+from selfheal.faults.dependency_unreachable import DependencyUnreachable
+from selfheal.faults.dns_misconfigured import DnsMisconfigured
 from selfheal.faults.env_var_invalid import EnvVarInvalid
 from selfheal.faults.image_not_found import ImageNotFound
 from selfheal.faults.image_pull_unauthorized import ImagePullUnauthorized
@@ -70,6 +75,11 @@ CATALOGUE: tuple[Fault, ...] = (
     ServiceAccountMissing(),
     PodSecurityRejected(),
     WebhookFailing(),
+    DependencyUnreachable(),
+    DependencyAuthFailed(),
+    DependencyExhausted(),
+    DependencyReadOnly(),
+    DnsMisconfigured(),
 )
 
 

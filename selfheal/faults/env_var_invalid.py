@@ -9,8 +9,11 @@ A container of the current template crashes or is not ready, and its log names a
 (missing, required, invalid, cannot parse, KeyError …), or quotes a value it cannot use that is the literal
 value of exactly one variable. The template is then compared with the last good one.
 
+An address in a variable that leads to a host or port which no Service of the cluster has is wrong in itself, be
+the container ready or not; callers' complaints and the value it had before make it sure.
+
 # How it is told from its neighbours
-A value that comes from a ConfigMap or Secret is not the template's fault. A key or object that does not exist
+An address of a data store or broker that cannot be reached is `dependency-unreachable`. A value that comes from a ConfigMap or Secret is not the template's fault. A key or object that does not exist
 stops the container before it starts (`config-key-missing`, `config-ref-missing`). A crash that names no
 variable is the program's own. When the variable is the same as in the last good template and only the image
 is new, the release is to blame, not the variable.
@@ -45,6 +48,7 @@ from selfheal.cluster.workloads import (
     statuses,
     workloads,
 )
+from selfheal.faults.addressing import Wrong, facts_of, services, wrong_addresses
 from selfheal.faults.complaints import Complaint, complaints
 from selfheal.faults.evidence import of_log, on_object
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, Remedy
@@ -84,10 +88,21 @@ class EnvVarInvalid(Fault):
                     if finding is not None:
                         yield finding
                         break
+            for wrong in wrong_addresses(snapshot, workload):
+                if (
+                    not wrong.store
+                    and wrong.address.holder == workload.ref
+                    and "/env/" in wrong.address.field
+                ):
+                    yield _address(workload, wrong)
 
     @override
     def remedy(self, finding: Finding) -> Remedy:
         facts, ref = finding.facts, finding.object
+        if finding.variant in ("host", "port"):
+            wanted = Exact(facts["wanted"], facts["origin"]) if facts["wanted"] else None
+            edit = FieldEdit(ref, facts["field"], LastGood(wanted))
+            return Remedy(f"Let {facts['name']} of {ref.name} lead to a Service", (edit,), finding.summary)
         title = f"Set {facts['name']} of {ref.name} as it was when it worked"
         if finding.variant == "shadowed":
             edit = FieldEdit(ref, facts["shadow_field"], Exact(None, facts["field"]), "remove")
@@ -98,6 +113,28 @@ class EnvVarInvalid(Fault):
         if facts["misspelled"]:
             edits.append(FieldEdit(ref, facts["misspelled_field"], LastGood(), "remove"))
         return Remedy(title, tuple(edits), finding.summary)
+
+
+def _address(workload: Workload, wrong: Wrong) -> Finding:
+    """A finding on a variable whose address leads nowhere."""
+    address = wrong.address
+    meant = (
+        f"; {ref_of(wrong.service).name} is meant"
+        if wrong.service is not None and wrong.variant == "host"
+        else ""
+    )
+    where = f"{address.host}:{address.port}" if address.port else address.host
+    return Finding(
+        fault=EnvVarInvalid.id,
+        variant=wrong.variant,
+        object=workload.ref,
+        container=address.container,
+        confidence=wrong.confidence,
+        summary=f"{address.name} of {workload.ref} leads to {where}, which no Service offers{meant}.",
+        evidence=wrong.evidence,
+        facts=facts_of(wrong, workload),
+        through=services(wrong) if wrong.variant == "port" else (),
+    )
 
 
 def _examine(snapshot: Snapshot, workload: Workload, container: Container, pod: Object) -> Finding | None:

@@ -98,6 +98,10 @@ EXCEPTIONS: frozenset[tuple[str, str]] = frozenset(
         ("job-failed", "app-crash"),
         ("job-failed", "env-var-invalid"),
         ("job-failed", "dependency-unreachable"),
+        # An init container that cannot do its work is blamed as such, whatever it is told to wait for.
+        ("init-container-failed", "dependency-unreachable"),
+        ("init-container-failed", "dns-misconfigured"),
+        ("init-container-failed", "env-var-invalid"),
         # Two ways to see one trouble; the first is the more direct one.
         ("volume-permission-denied", "security-context-invalid"),
         ("port-conflict", "service-port-mismatch"),

@@ -22,6 +22,8 @@ from selfheal.cluster.workloads import Workload, number, ready, state, statuses
 TAIL = 400
 WIDTH = 1500
 PODS = 3
+#: Seconds a container must be well for its previous run to be history.
+SETTLED = 300
 
 #: Kinds of signals by what a line says, the most telling first: a line counts as the first that fits.
 PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
@@ -205,12 +207,22 @@ def _signals(snapshot: Snapshot, workload: Workload) -> list[Signal]:
         for container in workload.containers:
             status = known.get(container.name, {})
             restarted = number(status.get("restartCount")) > 0
-            for previous in (False, True) if restarted else (False,):
+            for previous in (False, True) if restarted and not _well(snapshot, status) else (False,):
                 text = snapshot.logs(ref.namespace, ref.name, container.name, previous=previous)
                 if text and _ANY.search(text):
                     ended = previous or not state(status, "running")
                     found += _of_log(snapshot, pod, container.name, text, previous=previous, ended=ended)
     return sorted(found, key=lambda item: (not item.current, -item.count, item.kind, item.host, item.line))
+
+
+def _well(snapshot: Snapshot, status: dict[str, Any]) -> bool:
+    """Whether a container runs well for a while, so that its previous run is history."""
+    began = parse(state(status, "running").get("startedAt"))
+    return (
+        status.get("ready") is True
+        and began is not None
+        and ((snapshot.taken_at - began).total_seconds() > SETTLED)
+    )
 
 
 def _of_log(
