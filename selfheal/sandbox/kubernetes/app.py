@@ -72,11 +72,9 @@ class KubernetesEmulator(Emulator):
         self.cluster = Cluster(start=time.time() if start is None else start, seed=seed)
         # One lock for requests, controllers and the clock.
         self.lock = self.cluster.lock
-        self.parts = assemble(self.cluster)
-        self.kubelet, self.scheduler = self.parts.kubelet, self.parts.scheduler
         self.accounts = standard_accounts()
         self._applied: Applied = {}
-        self.api = ApiServer(self.cluster, self.kubelet, self._applied)
+        self._connect()
         self.syncs: list[Sync] = []
         self._virtual, self._real = self.cluster.now, time.monotonic()
         self._running = False
@@ -96,6 +94,11 @@ class KubernetesEmulator(Emulator):
             ):
                 self.route(method, path, self._serve)
         self._furnish()
+
+    def _connect(self) -> None:
+        parts = assemble(self.cluster)
+        self.kubelet, self.scheduler, self.autoscaler = parts.kubelet, parts.scheduler, parts.autoscaler
+        self.api = ApiServer(self.cluster, self.kubelet, self._applied)
 
     # What scenarios set
 
@@ -120,8 +123,8 @@ class KubernetesEmulator(Emulator):
         """Server-side apply, referred-to kinds first. Never raises for an object: refusals are lines of the answer."""
         lines, applied, failed = [], [], 0
         with self.lock:
-            for obj in sorted(objects, key=_rank):
-                kind = str(obj.get("kind"))
+            for manifest in sorted(objects, key=_rank):
+                kind, obj = str(manifest.get("kind")), manifest
                 resource = find(str(obj.get("apiVersion", "")), kind)
                 if resource is not None and resource.namespaced and not dig(obj, "metadata", "namespace"):
                     obj = {**obj, "metadata": {**obj.get("metadata", {}), "namespace": namespace}}
@@ -153,10 +156,10 @@ class KubernetesEmulator(Emulator):
         with self.lock:
             return self.cluster.store.get(kind, namespace, name)
 
-    def list(self, kind: str, namespace: str = "") -> list[Object]:
+    def objects(self, kind: str, namespace: str = "") -> list[Object]:
         """Objects as they are now. Not to be changed."""
         with self.lock:
-            return self.cluster.store.list(kind, namespace)
+            return self.cluster.store.of(kind, namespace)
 
     def set_node(self, name: str, kind: str, state: str, reason: str, message: str) -> None:
         """Set a node's condition, such as ``Ready`` to ``False``. Raises KeyError for an unknown node."""
@@ -202,13 +205,17 @@ class KubernetesEmulator(Emulator):
         scheme, _, token = request.headers.get("Authorization", "").partition(" ")
         account = next((held for held in self.accounts.values() if held.token == token), None)
         if scheme != "Bearer" or account is None:
-            return answer(unauthorised().status(), 401, self.now())
+            return answer(unauthorised().status(), 401)
         return account.user
+
+    def date(self) -> float:
+        """Virtual time: ages of objects are measured with it."""
+        return self.now()
 
     def not_found(self, request: Request) -> Response:
         """The API server's 404."""
         error = ApiError(404, "NotFound", "the server could not find the requested resource")
-        return answer(error.status(), 404, self.now())
+        return answer(error.status(), 404)
 
     def coverage(self) -> list[str]:
         """Verbs and paths served."""
@@ -218,7 +225,7 @@ class KubernetesEmulator(Emulator):
             place = "/namespaces/{namespace}" if resource.namespaced else ""
             rows.append(f"GET,POST,DELETE {root}{place}/{resource.plural}")
             rows.append(f"GET,PUT,PATCH,DELETE {root}{place}/{resource.plural}/{{name}}")
-        return sorted(rows) + ["GET /api/v1/namespaces/{namespace}/pods/{name}/log", "GET /version"]
+        return [*sorted(rows), "GET /api/v1/namespaces/{namespace}/pods/{name}/log", "GET /version"]
 
     def _serve(self, request: Request, rest: str = "") -> Response:
         self._catch_up()
@@ -273,7 +280,9 @@ class KubernetesEmulator(Emulator):
         """An empty cluster with its nodes; behaviours of images stay."""
         super().reset()
         with self.lock:
-            self.parts.clear()
+            self.kubelet.clear()
+            self.cluster.clear()
+            self._connect()
             self._applied.clear()
             self.syncs.clear()
             self._furnish()

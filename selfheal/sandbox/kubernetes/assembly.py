@@ -4,11 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from selfheal.sandbox.kubernetes.cluster import Cluster
+from selfheal.sandbox.kubernetes.admission.chain import Chain
+from selfheal.sandbox.kubernetes.cluster import Cluster, Controller
+from selfheal.sandbox.kubernetes.controllers.autoscaler import AutoscalerController
+from selfheal.sandbox.kubernetes.controllers.cronjob import CronJobController
+from selfheal.sandbox.kubernetes.controllers.daemonset import DaemonSetController
 from selfheal.sandbox.kubernetes.controllers.deployment import DeploymentController
+from selfheal.sandbox.kubernetes.controllers.disruption import DisruptionController
 from selfheal.sandbox.kubernetes.controllers.endpoints import EndpointsController
+from selfheal.sandbox.kubernetes.controllers.ingress import IngressController
+from selfheal.sandbox.kubernetes.controllers.job import JobController
 from selfheal.sandbox.kubernetes.controllers.namespaces import NamespaceController
+from selfheal.sandbox.kubernetes.controllers.nodelife import NodeLifecycleController
+from selfheal.sandbox.kubernetes.controllers.quota import QuotaController
 from selfheal.sandbox.kubernetes.controllers.replicaset import ReplicaSetController
+from selfheal.sandbox.kubernetes.controllers.statefulset import StatefulSetController
+from selfheal.sandbox.kubernetes.controllers.volumes import VolumeController
 from selfheal.sandbox.kubernetes.kubelet.agent import Kubelet
 from selfheal.sandbox.kubernetes.scheduler import Scheduler
 
@@ -20,26 +31,31 @@ class Parts:
     cluster: Cluster
     kubelet: Kubelet
     scheduler: Scheduler
-
-    def clear(self) -> None:
-        """Forget everything that was in the cluster."""
-        self.kubelet.clear()
-        self.cluster.timeline.clear()
-        self.cluster.events.clear()
-        self.cluster.forget()
-        self.cluster.store.clear()
-        self.scheduler.working = True
+    autoscaler: AutoscalerController
 
 
 def assemble(cluster: Cluster) -> Parts:
-    """Connect the parts."""
+    """Connect the parts, all of them new: nothing of an earlier cluster is left in them."""
     kubelet, scheduler = Kubelet(cluster), Scheduler(cluster)
-    cluster.controllers += [
+    autoscaler = AutoscalerController(cluster, kubelet.usage)
+    controllers: list[Controller] = [
         NamespaceController(cluster),
+        NodeLifecycleController(cluster),
+        QuotaController(cluster),
+        VolumeController(cluster),
+        CronJobController(cluster),
+        JobController(cluster),
         DeploymentController(cluster),
         ReplicaSetController(cluster),
+        StatefulSetController(cluster),
+        DaemonSetController(cluster),
         scheduler,
         kubelet,
         EndpointsController(cluster),
+        DisruptionController(cluster),
+        IngressController(cluster),
+        autoscaler,
     ]
-    return Parts(cluster, kubelet, scheduler)
+    cluster.controllers[:] = controllers
+    cluster.admit = Chain(cluster)
+    return Parts(cluster, kubelet, scheduler, autoscaler)

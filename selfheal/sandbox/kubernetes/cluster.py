@@ -95,8 +95,11 @@ class Cluster:
         if not self._busy:
             self.on_change()
 
-    def forget(self) -> None:
-        """Forget what was to be looked at."""
+    def clear(self) -> None:
+        """Forget everything but the images."""
+        self.timeline.clear()
+        self.events.clear()
+        self.store.clear()
         self._queue.clear()
         self._planned.clear()
 

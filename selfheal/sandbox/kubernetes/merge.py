@@ -54,7 +54,7 @@ def strategic(live: Any, patch: Any, field: str = "") -> Any:
     if isinstance(patch, dict):
         if patch.get(_DIRECTIVE) == "replace":
             return {name: value for name, value in patch.items() if name != _DIRECTIVE}
-        merged = copy.copy(live) if isinstance(live, dict) else {}
+        merged: dict[str, Any] = copy.copy(live) if isinstance(live, dict) else {}
         for name, value in patch.items():
             if name == _DIRECTIVE or name.startswith(_ORDER):
                 continue
@@ -113,19 +113,19 @@ def apply(live: Any, before: Any, wanted: Any, field: str = "") -> Any:
     if isinstance(wanted, dict):
         held = live if isinstance(live, dict) else {}
         old = before if isinstance(before, dict) else {}
-        merged = {name: value for name, value in held.items() if name not in old or name in wanted}
+        kept = {name: value for name, value in held.items() if name not in old or name in wanted}
         for name, value in wanted.items():
-            merged[name] = apply(held.get(name), old.get(name), value, name)
-        return merged
+            kept[name] = apply(held.get(name), old.get(name), value, name)
+        return kept
     if isinstance(wanted, list) and isinstance(live, list):
-        old = before if isinstance(before, list) else []
-        keys = list_key(field, live, old, wanted)
+        earlier = before if isinstance(before, list) else []
+        keys = list_key(field, live, earlier, wanted)
         if keys is None:
             return wanted
         names = {_name(item, keys) for item in wanted}
-        gone = {_name(item, keys) for item in old} - names
+        gone = {_name(item, keys) for item in earlier} - names
         lives = {_name(item, keys): item for item in live}
-        olds = {_name(item, keys): item for item in old}
+        olds = {_name(item, keys): item for item in earlier}
         ours = [apply(lives.get(_name(item, keys)), olds.get(_name(item, keys)), item) for item in wanted]
         others = [item for name, item in lives.items() if name not in names and name not in gone]
         return [*ours, *others]

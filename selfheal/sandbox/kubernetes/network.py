@@ -109,7 +109,7 @@ class Network:
     def _by_address(self, address: str) -> Object | None:
         if not re.fullmatch(r"[\d.]+", address):
             return None
-        pods = self._cluster.store.list("Pod")
+        pods = self._cluster.store.of("Pod")
         return next((pod for pod in pods if dig(pod, "status", "podIP") == address), None)
 
     def _through(self, source: Object, service: Object, target: Target, unknown: str) -> Reached:
@@ -119,7 +119,7 @@ class Network:
         if headless:
             if not backends:
                 return Reached(unknown)
-            _port, _protocol, pod, number = backends[0]
+            _port, _protocol, pod, _number = backends[0]
             return self._connect(source, pod, target.port, str(dig(pod, "status", "podIP")))
         ports = {port.get("port"): port for port in entries(service, "spec", "ports")}
         if target.port not in ports:
@@ -137,7 +137,7 @@ class Network:
         meta, store = service["metadata"], self._cluster.store
         ports = {str(port.get("name") or ""): port for port in entries(service, "spec", "ports")}
         found = []
-        for part in store.list("EndpointSlice", str(meta["namespace"])):
+        for part in store.of("EndpointSlice", str(meta["namespace"])):
             if labels_of(part).get("kubernetes.io/service-name") != meta["name"]:
                 continue
             for endpoint in entries(part, "endpoints"):
@@ -168,7 +168,7 @@ class Network:
         meta = pod["metadata"]
         policies = [
             policy
-            for policy in self._cluster.store.list("NetworkPolicy", str(meta["namespace"]))
+            for policy in self._cluster.store.of("NetworkPolicy", str(meta["namespace"]))
             if direction in dig(policy, "spec", "policyTypes", default=[])
             and matches(dig(policy, "spec", "podSelector", default={}), labels_of(pod))
         ]

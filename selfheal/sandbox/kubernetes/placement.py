@@ -25,9 +25,9 @@ class View:
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self.nodes = {str(node["metadata"]["name"]): node for node in store.list("Node")}
+        self.nodes = {str(node["metadata"]["name"]): node for node in store.of("Node")}
         self.on: dict[str, list[Object]] = {name: [] for name in self.nodes}
-        for pod in store.list("Pod"):
+        for pod in store.of("Pod"):
             node = dig(pod, "spec", "nodeName")
             if node in self.on and not finished(pod):
                 self.on[node].append(pod)

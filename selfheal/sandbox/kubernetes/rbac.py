@@ -18,12 +18,12 @@ def allowed(store: Store, user: str, verb: str, group: str, resource: str, names
 
 
 def _roles(store: Store, user: str, namespace: str) -> Iterator[Object]:
-    for binding in store.list("ClusterRoleBinding"):
+    for binding in store.of("ClusterRoleBinding"):
         if _binds(binding, user, ""):
             role = store.get("ClusterRole", "", str(dig(binding, "roleRef", "name")))
             if role is not None:
                 yield role
-    for binding in store.list("RoleBinding", namespace) if namespace else ():
+    for binding in store.of("RoleBinding", namespace) if namespace else ():
         if _binds(binding, user, namespace):
             kind = str(dig(binding, "roleRef", "kind"))
             place = namespace if kind == "Role" else ""

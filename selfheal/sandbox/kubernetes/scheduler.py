@@ -55,7 +55,7 @@ class Scheduler:
                 yield from self._pending()
 
     def _pending(self) -> list[Key]:
-        pods = self.cluster.store.list("Pod")
+        pods = self.cluster.store.of("Pod")
         return [key_of(pod) for pod in pods if not dig(pod, "spec", "nodeName") and not terminating(pod)]
 
     def sync(self, key: Key) -> None:
@@ -64,7 +64,7 @@ class Scheduler:
             return
         if dig(pod, "spec", "schedulerName") != NAME or entries(pod, "spec", "schedulingGates"):
             return
-        nodes = self.cluster.store.list("Node")
+        nodes = self.cluster.store.of("Node")
         claims = Claims(self.cluster, pod)
         if not nodes:
             self._failed(pod, "no nodes available to schedule pods")
@@ -87,7 +87,9 @@ class Scheduler:
             self._failed(pod, _refusal(len(nodes), reasons, helpful=helpful))
             return
         best = min(fitting, key=lambda item: item[:2])[2]
-        claims.choose(best)
+        if claims.choose(best):
+            # The volume is bound before the pod is; the claim's change brings us back.
+            return
         self._bind(key, pod, str(best["metadata"]["name"]))
 
     def _bind(self, key: Key, pod: Object, node: str) -> None:

@@ -56,14 +56,14 @@ class Store:
     def at(self, key: Key) -> Object | None:
         return self.get(*key)
 
-    def list(self, kind: str, namespace: str = "") -> list[Object]:
+    def of(self, kind: str, namespace: str = "") -> list[Object]:
         """In the order of namespace and name; ``namespace`` "" means all."""
         held = self._kinds.get(kind, {})
         return [held[place] for place in sorted(held) if not namespace or place[0] == namespace]
 
     def everything(self) -> Iterator[Object]:
         for kind in sorted(self._kinds):
-            yield from self.list(kind)
+            yield from self.of(kind)
 
     # Writing
 

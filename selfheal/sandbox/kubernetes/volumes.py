@@ -42,7 +42,7 @@ class Claims:
         held = self._cluster.store.get(
             "StorageClass", "", str(dig(claim, "spec", "storageClassName", default=""))
         )
-        return dig(held, "volumeBindingMode") == "WaitForFirstConsumer"
+        return bool(dig(held, "volumeBindingMode") == "WaitForFirstConsumer")
 
     def unfit(self, node: Object) -> list[str]:
         """The reason why the pod's volumes cannot be reached from the node."""
@@ -54,12 +54,17 @@ class Claims:
                 return ["node(s) didn't match PersistentVolume's node affinity"]
         return []
 
-    def choose(self, node: Object) -> None:
-        """Tell the volume controller where the pod goes."""
+    def choose(self, node: Object) -> bool:
+        """Tell the volume controller where the pod goes; whether there is anything to wait for."""
+        waiting = False
         for claim in self._claims:
             if claim is None or dig(claim, "spec", "volumeName"):
                 continue
+            waiting = True
             held = {**claim, "metadata": {**claim["metadata"]}}
+            if dig(held, "metadata", "annotations", SELECTED):
+                continue
             notes = {**(held["metadata"].get("annotations") or {}), SELECTED: str(node["metadata"]["name"])}
             held["metadata"]["annotations"] = notes
             self._cluster.store.put(held)
+        return waiting

@@ -39,7 +39,7 @@ def listing(store: Store, place: Place, query: Mapping[str, str]) -> Object:
     else:
         wanted = selector(query)
         version = store.version
-        items = [obj for obj in store.list(place.resource.kind, place.namespace) if wanted(obj)]
+        items = [obj for obj in store.of(place.resource.kind, place.namespace) if wanted(obj)]
     meta: Object = {"resourceVersion": str(version)}
     if limit and len(items) > limit:
         rest = items[limit:]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from email.utils import formatdate
-
 from werkzeug.wrappers import Request, Response
 
 from selfheal.sandbox.kubernetes.errors import bad_request
@@ -47,8 +45,7 @@ def log(kubelet: Kubelet, request: Request, pod: Object) -> Response:
     body = "".join(f"{line}\n" for line in lines).encode()
     if query.get("limitBytes"):
         body = body[: int(query["limitBytes"])]
-    headers = {"Date": formatdate(kubelet.cluster.now, usegmt=True)}
-    return Response(body, content_type="text/plain", headers=headers)
+    return Response(body, content_type="text/plain")
 
 
 def _container(pod: Object, name: str) -> str:

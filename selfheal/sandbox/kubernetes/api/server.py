@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from email.utils import formatdate
 from typing import Any
 
 from werkzeug.wrappers import Request, Response
@@ -27,12 +26,10 @@ _VERBS = {"POST": "create", "PUT": "update", "PATCH": "patch"}
 _SUBRESOURCES = frozenset({"", "status", "log", "scale", "eviction", "finalize"})
 
 
-def answer(document: Any, status: int, now: float) -> Response:
-    """JSON with the cluster's own date."""
+def answer(document: Any, status: int) -> Response:
+    """A JSON answer."""
     body = json.dumps(document, separators=(",", ":")).encode()
-    return Response(
-        body, status=status, content_type="application/json", headers={"Date": formatdate(now, usegmt=True)}
-    )
+    return Response(body, status=status, content_type="application/json")
 
 
 class ApiServer:
@@ -47,15 +44,15 @@ class ApiServer:
         try:
             return self._serve(request, account)
         except ApiError as error:
-            return answer(error.status(), error.code, self.cluster.now)
+            return answer(error.status(), error.code)
 
     def _serve(self, request: Request, account: Account) -> Response:
         known = discovery.document(request.path)
         if known is not None:
-            return answer(known, 200, self.cluster.now)
+            return answer(known, 200)
         review = reviews.review(self.cluster, request.path, account, request)
         if review is not None:
-            return answer(review, 201, self.cluster.now)
+            return answer(review, 201)
         place = place_of(request.path)
         if place is None or place.subresource not in _SUBRESOURCES:
             raise ApiError(404, "NotFound", "the server could not find the requested resource")
@@ -90,24 +87,21 @@ class ApiServer:
         )
 
     def _handle(self, request: Request, place: Place, account: Account) -> Response:
-        now = self.cluster.now
         dry = request.args.get("dryRun", "") == "All"
         if place.subresource == "log":
             return logs.log(self.kubelet, request, self._named(place))
         if request.method == "GET":
             if not place.name:
-                return answer(listing(self.cluster.store, place, request.args), 200, now)
+                return answer(listing(self.cluster.store, place, request.args), 200)
             found = self._named(place)
-            return answer(
-                scale_of(found) if place.subresource == "scale" else self._shown(found, place), 200, now
-            )
+            return answer(scale_of(found) if place.subresource == "scale" else self._shown(found, place), 200)
         if request.method == "DELETE":
-            return answer(self._delete(request, place, dry=dry), 200, now)
+            return answer(self._delete(request, place, dry=dry), 200)
         if request.method == "POST" and place.subresource == "eviction":
-            return answer(self._evict(place), 201, now)
+            return answer(self._evict(place), 201)
         if request.method == "POST":
             made = self.cluster.create(self._body(request, place), user=account.user, dry_run=dry)
-            return answer(self._shown(made, place), 201, now)
+            return answer(self._shown(made, place), 201)
         if request.method == "PUT":
             obj = self._body(request, place)
             if obj["metadata"].get("name") != place.name:
@@ -116,9 +110,7 @@ class ApiServer:
                 obj = scaled(self._named(place), obj)
             status = place.subresource == "status"
             done = self.cluster.update(obj, status=status, user=account.user, dry_run=dry)
-            return answer(
-                scale_of(done) if place.subresource == "scale" else self._shown(done, place), 200, now
-            )
+            return answer(scale_of(done) if place.subresource == "scale" else self._shown(done, place), 200)
         return self._patch(request, place, account, dry=dry)
 
     # Objects
@@ -160,7 +152,6 @@ class ApiServer:
     def _patch(self, request: Request, place: Place, account: Account, *, dry: bool) -> Response:
         kind = request.mimetype
         patch = parsed(request)
-        now = self.cluster.now
         if kind == "application/apply-patch+yaml":
             manager = request.args.get("fieldManager", "")
             if not manager:
@@ -176,7 +167,7 @@ class ApiServer:
             made, new = apply_object(
                 self.cluster, self.applied, patch, manager, user=account.user, dry_run=dry
             )
-            return answer(made, 201 if new else 200, now)
+            return answer(made, 201 if new else 200)
         held = self._named(place)
         live = scale_of(held) if place.subresource == "scale" else copied(held)
         if kind == "application/json-patch+json":
@@ -194,7 +185,7 @@ class ApiServer:
         done = self.cluster.update(
             changed, status=place.subresource == "status", user=account.user, dry_run=dry
         )
-        return answer(scale_of(done) if place.subresource == "scale" else self._shown(done, place), 200, now)
+        return answer(scale_of(done) if place.subresource == "scale" else self._shown(done, place), 200)
 
     def _delete(self, request: Request, place: Place, *, dry: bool) -> Object:
         options = parsed(request) if request.get_data() else {}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Iterator
-from email.utils import formatdate
 from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
@@ -45,7 +44,7 @@ def watch(server: ApiServer, request: Request, place: Place) -> Response:
             first = (
                 []
                 if text not in ("", "0")
-                else [obj for obj in store.list(resource.kind, place.namespace) if wanted(obj)]
+                else [obj for obj in store.of(resource.kind, place.namespace) if wanted(obj)]
             )
             if text not in ("", "0"):
                 version = int(text)
@@ -79,8 +78,7 @@ def watch(server: ApiServer, request: Request, place: Place) -> Response:
                 "BOOKMARK", {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta}
             )
 
-    headers = {"Date": formatdate(server.cluster.now, usegmt=True)}
-    return Response(stream(), content_type="application/json", headers=headers, direct_passthrough=True)
+    return Response(stream(), content_type="application/json", direct_passthrough=True)
 
 
 def _line(kind: str, obj: Object) -> bytes:

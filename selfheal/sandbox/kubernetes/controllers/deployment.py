@@ -33,7 +33,7 @@ class DeploymentController(OwnerController):
     def reconcile(self, key: Key, obj: Object) -> None:
         if terminating(obj):
             return
-        sets = owned(self.cluster.store.list("ReplicaSet", key.namespace), obj)
+        sets = owned(self.cluster.store.of("ReplicaSet", key.namespace), obj)
         new = next((item for item in sets if _same_template(item, obj)), None)
         old = sorted((item for item in sets if item is not new), key=revision_of)
         made = ""
@@ -51,7 +51,7 @@ class DeploymentController(OwnerController):
         if held is None:
             return
         new = self.cluster.store.at(key_of(new)) if new is not None else None
-        sets = owned(self.cluster.store.list("ReplicaSet", key.namespace), held)
+        sets = owned(self.cluster.store.of("ReplicaSet", key.namespace), held)
         written, again = status(held, new, sets, self.cluster.now, made)
         self.cluster.set_status(held, written)
         if again is not None:
@@ -69,7 +69,7 @@ class DeploymentController(OwnerController):
         return not any(
             dig(pod, "status", "phase") not in ("Succeeded", "Failed")
             for item in old
-            for pod in owned(self.cluster.store.list("Pod", str(obj["metadata"]["namespace"])), item)
+            for pod in owned(self.cluster.store.of("Pod", str(obj["metadata"]["namespace"])), item)
         )
 
     def _create(self, obj: Object, old: list[Object]) -> Object | None:

@@ -97,7 +97,7 @@ def _progress(
 
 def _moved(before: Object, counts: dict[str, int]) -> bool:
     old_before = before.get("replicas", 0) - before.get("updatedReplicas", 0)
-    return (
+    return bool(
         counts["updatedReplicas"] > before.get("updatedReplicas", 0)
         or counts["replicas"] - counts["updatedReplicas"] < old_before
         or counts["readyReplicas"] > before.get("readyReplicas", 0)

@@ -39,7 +39,7 @@ class EndpointsController:
             yield key_of(obj)
         elif obj["kind"] == "Pod":
             namespace = str(obj["metadata"]["namespace"])
-            for service in self.cluster.store.list("Service", namespace):
+            for service in self.cluster.store.of("Service", namespace):
                 selector = dig(service, "spec", "selector")
                 if selector and any(
                     _selected(selector, pod) for pod in (obj, change.before) if pod is not None
@@ -56,7 +56,7 @@ class EndpointsController:
             return
         pods = [
             pod
-            for pod in self.cluster.store.list("Pod", key.namespace)
+            for pod in self.cluster.store.of("Pod", key.namespace)
             if _selected(selector, pod) and dig(pod, "status", "podIP") and not finished(pod)
         ]
         self._slice(service, pods)
@@ -71,7 +71,7 @@ class EndpointsController:
         wanted = list(groups.values()) or [(_ports(service, None), [])]
         held = [
             item
-            for item in self.cluster.store.list("EndpointSlice", str(meta["namespace"]))
+            for item in self.cluster.store.of("EndpointSlice", str(meta["namespace"]))
             if labels_of(item).get(SERVICE) == meta["name"] and MANAGED in labels_of(item)
         ]
         for index, (ports, members) in enumerate(wanted):
@@ -161,7 +161,7 @@ def _ports(service: Object, pod: Object | None) -> list[Object]:
     """The slice's ports: names of container ports are looked up in the pod, and left out where it has none."""
     found = []
     for port in entries(service, "spec", "ports"):
-        target = port.get("targetPort", port.get("port"))
+        target = port.get("targetPort") or port.get("port") or 0
         if isinstance(target, str) and not target.isdigit():
             number = named_port(pod, target) if pod is not None else None
         else:

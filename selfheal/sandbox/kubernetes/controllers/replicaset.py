@@ -32,7 +32,7 @@ class ReplicaSetController(OwnerController):
         self._not_before: dict[Key, float] = {}
 
     def reconcile(self, key: Key, obj: Object) -> None:
-        pods = owned(self.cluster.store.list("Pod", key.namespace), obj)
+        pods = owned(self.cluster.store.of("Pod", key.namespace), obj)
         living = [pod for pod in pods if active(pod)]
         wanted = int(obj["spec"]["replicas"])
         failure: ApiError | None = None
@@ -73,7 +73,7 @@ class ReplicaSetController(OwnerController):
         return None
 
     def _status(self, obj: Object, failure: ApiError | None, *, keep: bool) -> Object:
-        pods = owned(self.cluster.store.list("Pod", str(obj["metadata"]["namespace"])), obj)
+        pods = owned(self.cluster.store.of("Pod", str(obj["metadata"]["namespace"])), obj)
         living = [pod for pod in pods if active(pod)]
         min_ready = int(obj["spec"].get("minReadySeconds") or 0)
         ready = [pod for pod in living if is_true(pod, "Ready")]

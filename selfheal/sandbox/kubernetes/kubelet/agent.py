@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from decimal import Decimal
 from typing import Any
 
 from selfheal.sandbox.kubernetes.behaviour import Call, Permission
 from selfheal.sandbox.kubernetes.cluster import Cluster
 from selfheal.sandbox.kubernetes.kubelet.container import ContainerRunner
 from selfheal.sandbox.kubernetes.kubelet.pod import PodWorker
-from selfheal.sandbox.kubernetes.kubelet.program import Start, target_text
+from selfheal.sandbox.kubernetes.kubelet.program import Start, memory_needed, target_text
 from selfheal.sandbox.kubernetes.network import Network, target_of
 from selfheal.sandbox.kubernetes.objects import Key, Object, dig, finished, is_true, terminating
+from selfheal.sandbox.kubernetes.quantity import amount
 from selfheal.sandbox.kubernetes.rbac import allowed
 from selfheal.sandbox.kubernetes.store import Change
 
@@ -116,6 +118,19 @@ class Kubelet:
     def _listening(self, uid: str) -> dict[int, str]:
         worker = self.workers.get(uid)
         return worker.listening() if worker else {}
+
+    def usage(self, pod: Object, container: str, resource: str) -> Decimal | None:
+        """What a container uses of cpu or memory now; None while it does not run."""
+        worker = self.workers.get(str(pod["metadata"]["uid"]))
+        runner = next((item for item in worker.runners if item.name == container), None) if worker else None
+        if runner is None or not runner.running:
+            return None
+        limit = dig(runner.spec, "resources", "limits", resource)
+        if resource == "cpu":
+            need = amount(runner.behaviour.cpu)
+        else:
+            need = Decimal(memory_needed(runner.behaviour, runner.env))
+        return min(need, amount(limit)) if limit is not None else need
 
     def clash(self, start: Start) -> int:
         """A port it wants that another container of the pod already has, 0 for none."""

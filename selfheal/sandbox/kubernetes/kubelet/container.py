@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING
 
-from selfheal.sandbox.kubernetes.behaviour import ImageBehaviour
+from selfheal.sandbox.kubernetes.behaviour import Call, ImageBehaviour, Permission
 from selfheal.sandbox.kubernetes.kubelet import environment, program, pulling
 from selfheal.sandbox.kubernetes.kubelet.probes import Probe
 from selfheal.sandbox.kubernetes.objects import Object, dig
-from selfheal.sandbox.kubernetes.timeline import Timer, stamp
+from selfheal.sandbox.kubernetes.timeline import Action, Timer, stamp
 
 if TYPE_CHECKING:
+    from selfheal.sandbox.kubernetes.cluster import Cluster
     from selfheal.sandbox.kubernetes.kubelet.pod import PodWorker
 
 #: Seconds of the first and the longest back-off; a run of twice the longest starts over.
@@ -51,7 +52,7 @@ class ContainerRunner:
     # Facts
 
     @property
-    def cluster(self) -> Any:
+    def cluster(self) -> Cluster:
         return self.worker.kubelet.cluster
 
     @property
@@ -205,7 +206,7 @@ class ContainerRunner:
         plan = program.begin(self.worker.kubelet, start)
         self.works, self.listening = plan.works, False
         for after, line in plan.lines:
-            self._later(after, lambda line=line: self.say(line))
+            self._later(after, partial(self.say, line))
         self._later(plan.listens_after, self._listen)
         if plan.end is not None:
             end = plan.end
@@ -225,21 +226,25 @@ class ContainerRunner:
     def _steady(self, start: program.Start) -> None:
         behaviour = self.behaviour
         if behaviour.steady_log:
-            self._every(behaviour.steady_every, lambda: self.listening and self.say(behaviour.steady_log))
+            self._every(behaviour.steady_every, self._say_steady)
         for call in behaviour.calls:
-            self._every(call.every, lambda call=call: self._call(call), first=behaviour.startup_seconds + 2)
+            self._every(call.every, partial(self._call, call), first=behaviour.startup_seconds + 2)
         for permission in behaviour.permissions:
-            self._every(permission.every, lambda permission=permission: self._ask(permission))
+            self._every(permission.every, partial(self._ask, permission))
         self._later(20.0, lambda: self.worker.check_disk(self))
 
-    def _call(self, call: Any) -> None:
+    def _say_steady(self) -> None:
+        if self.listening:
+            self.say(self.behaviour.steady_log)
+
+    def _call(self, call: Call) -> None:
         error = self.worker.kubelet.call(self.worker.pod, self.env, call)
         if error:
             self.say(program.failed_text(call, self.env, error))
         elif call.succeeded:
             self.say(program.fill(call.succeeded, target=program.target_text(call, self.env)))
 
-    def _ask(self, permission: Any) -> None:
+    def _ask(self, permission: Permission) -> None:
         error = self.worker.kubelet.denied(self.worker.pod, permission)
         if error:
             self.say(program.fill(permission.denied, error=error))
@@ -372,15 +377,15 @@ class ContainerRunner:
         """An event about this container."""
         self._event(kind, reason, message)
 
-    def _later(self, seconds: float, action: Callable[[], object]) -> None:
+    def _later(self, seconds: float, action: Action) -> None:
         self._timers = [timer for timer in self._timers if timer.action is not None]
-        self._timers.append(self.cluster.after(seconds, lambda: (action(), None)[1]))
+        self._timers.append(self.cluster.after(seconds, action))
 
-    def later(self, seconds: float, action: Callable[[], object]) -> None:
+    def later(self, seconds: float, action: Action) -> None:
         """Plan for this run of the container only."""
         self._later(seconds, action)
 
-    def _every(self, seconds: float, action: Callable[[], object], *, first: float | None = None) -> None:
+    def _every(self, seconds: float, action: Action, *, first: float | None = None) -> None:
         def again() -> None:
             action()
             self._later(seconds, again)

@@ -106,7 +106,7 @@ def _service_links(cluster: Cluster, pod: Object, namespace: str) -> dict[str, s
     values = {"KUBERNETES_SERVICE_HOST": "10.96.0.1", "KUBERNETES_SERVICE_PORT": "443"}
     if dig(pod, "spec", "enableServiceLinks") is False:
         return values
-    for service in cluster.store.list("Service", namespace):
+    for service in cluster.store.of("Service", namespace):
         address, ports = dig(service, "spec", "clusterIP"), entries(service, "spec", "ports")
         if address in (None, "", "None") or not ports:
             continue

@@ -63,7 +63,7 @@ def effective(behaviour: ImageBehaviour, container: Object) -> ImageBehaviour:
 def slowness(behaviour: ImageBehaviour, container: Object) -> float:
     """How many times slower it is than it should be for want of CPU."""
     limit, need = amount(dig(container, "resources", "limits", "cpu")), amount(behaviour.cpu)
-    return float(max(need / limit, 1)) if limit else 1.0
+    return max(float(need / limit), 1.0) if limit else 1.0
 
 
 def memory_needed(behaviour: ImageBehaviour, env: dict[str, str]) -> int:
