@@ -7,6 +7,7 @@ fails in any way, the stage starts again with the built-in playbook, from the re
 from __future__ import annotations
 
 import json
+import logging
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,6 +26,7 @@ from selfheal.redaction import redactor
 from selfheal.tools.context import StageContext
 from selfheal.tools.registry import tools_for
 
+LOGGER = logging.getLogger(__name__)
 #: Share of the claim's usable time that a provider's model may take; the rest is for the playbook after it.
 SHARE = 0.5
 #: Turns of the built-in playbook; the longest has six.
@@ -99,7 +101,8 @@ def _with_provider(
         answer = _kick_off(context, definition, model, turns=context.settings.model.calls)
     except ModelFailed:
         raise
-    except Exception as error:  # noqa: BLE001 - a library driven by a model may raise anything; the record decides
+    except Exception as error:  # a library driven by a model may raise anything
+        LOGGER.warning("%s: the model %s did not end well", definition.name, name, exc_info=error)
         problem = model.failure or ModelFailed(
             f"The model {name} did not end with a usable answer ({type(error).__name__}).", reason="refused"
         )
@@ -121,6 +124,7 @@ def _with_playbook(context: StageContext, definition: AgentDefinition, *, fell_b
     except Exception as error:
         if context.stopped is not None:
             raise context.stopped from error
+        LOGGER.warning("%s could not follow its playbook", definition.name, exc_info=error)
         raise SelfhealError(
             f"{definition.name} could not follow its playbook ({type(error).__name__}).",
             hint="The log has the details.",
@@ -161,7 +165,8 @@ def _kick_off(
         expected_output="JSON with summary (what was done and found, two sentences) and done (true or false).",
         agent=agent,
         output_pydantic=AgentAnswer,
-        guardrail=_guardrail(context),
+        # A lambda, because CrewAI takes no function whose annotations are postponed.
+        guardrail=lambda output: _judged(context, output),
         guardrail_max_retries=1,
         human_input=False,
     )
@@ -173,17 +178,13 @@ def _kick_off(
     return answer
 
 
-def _guardrail(context: StageContext) -> Any:
-    """Refuses a last word that is no answer, or that comes before the record shows the goal."""
-
-    def check(output: Any) -> tuple[bool, Any]:
-        try:
-            answer = AgentAnswer.model_validate(json.loads(output.raw))
-        except (ValueError, ValidationError):
-            return False, 'Answer with JSON only: {"summary": "...", "done": true}.'
-        if answer.done and not context.done and context.stopped is None:
-            state = context.record.state if context.incident.record is not None else "without a record"
-            return False, f"The incident is {state}; your part is not done. Go on with the tools."
-        return True, answer.model_dump_json()
-
-    return check
+def _judged(context: StageContext, output: Any) -> tuple[bool, Any]:
+    """The guardrail: refuses a last word that is no answer, or that comes before the record shows the goal."""
+    try:
+        answer = AgentAnswer.model_validate(json.loads(output.raw))
+    except (ValueError, ValidationError):
+        return False, 'Answer with JSON only: {"summary": "...", "done": true}.'
+    if answer.done and not context.done and context.stopped is None:
+        state = context.record.state if context.incident.record is not None else "without a record"
+        return False, f"The incident is {state}; your part is not done. Go on with the tools."
+    return True, answer.model_dump_json()

@@ -51,7 +51,9 @@ class AgentDefinition:
 
     def prompt(self, context: StageContext) -> str:
         """The task's text: facts first, then what to do, then untrusted words, fenced."""
-        parts = [FACTS + json.dumps(dict(context.facts), sort_keys=True, ensure_ascii=True), self.task]
+        facts = json.dumps(dict(context.facts), sort_keys=True, ensure_ascii=True)
+        # On a line of its own: CrewAI puts words before the first one.
+        parts = [f"One incident is yours to serve.\n{FACTS}{facts}", self.task]
         if self.adds is not None:
             parts.append(self.adds(context))
         parts.append(

@@ -12,6 +12,7 @@ import os
 import shutil
 import tempfile
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -72,7 +73,9 @@ def _elsewhere() -> Iterator[None]:
 
 os.environ.update(SWITCHES)
 os.environ["CREWAI_STORAGE_DIR"] = str(STORAGE)
-with _elsewhere():
+with _elsewhere(), warnings.catch_warnings():
+    # Its own modules set attributes that its own modules forbid; that is no news for anybody here.
+    warnings.simplefilter("ignore")
     from crewai import LLM, Agent, Crew, Process, Task
     from crewai.hooks.dispatch import HookAborted
     from crewai.llms.base_llm import BaseLLM

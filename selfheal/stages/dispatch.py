@@ -105,23 +105,22 @@ class Dispatcher:
     def serve(self, stage: Stage, key: str) -> StageReport:
         """One stage of one incident, the repository fetched before it where the stage reads it."""
         extra: dict[str, str] = {}
-        if (
-            not self._given
-            and self.settings.endpoints.github_repository
-            and stage in journey.READS_REPOSITORY
-        ):
-            directory = self._clones / key
-            try:
-                fetch(directory, self.environ)
-            except SelfhealError as error:
-                return StageReport(
-                    stage,
-                    key,
-                    Outcome.POSTPONED,
-                    summary=error.message,
-                    hint=error.hint,
-                    exit_code=error.exit_code,
-                )
+        if not self._given and self.settings.endpoints.github_repository:
+            directory = self._clones / "main"
+            if stage in journey.READS_REPOSITORY:
+                directory = self._clones / key
+                try:
+                    fetch(directory, self.environ)
+                except SelfhealError as error:
+                    return StageReport(
+                        stage,
+                        key,
+                        Outcome.POSTPONED,
+                        summary=error.message,
+                        hint=error.hint,
+                        exit_code=error.exit_code,
+                    )
+            # The others find their settings there and nothing else.
             extra["SELFHEAL_REPOSITORY_DIR"] = str(directory.resolve())
         report = self._pool.run(stage, key, extra, self._overlays.get(key))
         self._overlays[key] = report.overlay

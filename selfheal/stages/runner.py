@@ -20,6 +20,7 @@ from selfheal.incidents.errors import IncidentError
 from selfheal.incidents.states import ENDED, Stage, State
 from selfheal.jsm.manager import Incident, JSMStateManager
 from selfheal.redaction import register
+from selfheal.stages import following
 from selfheal.stages.report import Outcome, StageReport
 from selfheal.stages.work import Waiting, Work
 
@@ -84,11 +85,16 @@ def _served(work: Work) -> StageReport:
     incident = work.manager.heed(work.key)
     if incident.record is None:
         incident = work.manager.adopt(work.key)
+    elif work.stage is Stage.COORDINATE and incident.record.state is State.INCIDENT_DETECTED:
+        # Affected services are part of what coordinate reads.
+        incident = work.manager.show(work.key)
     record = incident.record
     assert record is not None  # noqa: S101 - adopt returns an incident with a record or raises
+    work.incident = incident
     if record.state in ENDED:
         return _report(work, incident, "Nothing to do: the incident has ended.")
-    if record.served_by is not work.stage:
+    begins = work.stage is Stage.COORDINATE and record.state is State.INCIDENT_DETECTED
+    if not begins and record.served_by is not work.stage:
         return _report(
             work, incident, f"The incident is served by {record.served_by} now, not by {work.stage}."
         )
@@ -103,7 +109,9 @@ def _served(work: Work) -> StageReport:
     if work.manager.overdue(incident):
         incident = work.hand_over("overdue", f"The incident stayed in {record.state} past its deadline.")
         return _report(work, incident, "Overdue.")
-    work.incident = incident
+    waits = following.waits_for(work, record)
+    if waits:
+        raise Waiting(waits)
     with work.claimed():
         body(work.stage)(work)
     return _report(work, work.manager.load(work.key), work.summary)
@@ -111,8 +119,6 @@ def _served(work: Work) -> StageReport:
 
 def body(stage: Stage) -> Callable[[Work], None]:
     """The work of a stage. Imported late: most stages need CrewAI, the gate does not."""
-    if stage is Stage.COORDINATE:
-        raise Refused(f"{stage} is not a stage of a single incident.")
     serve: Callable[[Work], None] = importlib.import_module(f"selfheal.stages.{stage}").serve
     return serve
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from selfheal.stages.report import StageReport
 
 if TYPE_CHECKING:
     from selfheal.cluster.live import LiveCluster
+    from selfheal.crew import StageResult
     from selfheal.pulls.manager import PullRequests
     from selfheal.repository.worktree import WorkTree
     from selfheal.tools.context import StageContext
@@ -49,6 +50,7 @@ class Work:
     fell_back: bool = False
     tokens: dict[str, int] = field(default_factory=dict)
     would_write: list[str] = field(default_factory=list)
+    _held: ExitStack = field(default_factory=ExitStack)
 
     # -- the incident --------------------------------------------------------------------------------------
 
@@ -68,12 +70,27 @@ class Work:
     @contextmanager
     def claimed(self) -> Iterator[Lease]:
         """Holds the claim for the stage; it is let go whatever happens."""
-        with self.manager.claim(self.key, self.stage) as lease:
-            self.lease = lease
+        with ExitStack() as held:
+            self._held = held
             try:
-                yield lease
+                yield self.claim()
             finally:
                 self.lease = None
+
+    def claim(self) -> Lease:
+        """Takes the claim (again). Raises Conflict when another holds it."""
+        self.lease = self._held.enter_context(self.manager.claim(self.key, self.stage))
+        return self.lease
+
+    def let_go(self) -> None:
+        """Frees the claim while people are waited for."""
+        self.lease = None
+        self._held.close()
+
+    def keep_claim(self) -> None:
+        """Prolongs the claim during a long measurement. Raises Conflict when it is lost."""
+        if self.lease is not None:
+            self.manager.renew(self.lease)
 
     def step(self, to: State, metadata: Mapping[str, Any] | None = None) -> Record:
         """A transition under our claim; the State Manager asks the verifier for the proof."""
@@ -125,18 +142,22 @@ class Work:
 
     # -- the crew ------------------------------------------------------------------------------------------
 
-    def crew(self, context: StageContext, agent: str) -> None:
-        """Lets the stage's agent work, and keeps what it used."""
+    def crew(self, context: StageContext, agent: str) -> StageResult:
+        """Lets the stage's agent work, keeps what it used, and reads the incident again."""
         from selfheal.crew import run_stage
 
         result = run_stage(context, agent_name=agent)
-        self.model, self.fell_back = result.model, result.fell_back
-        self.tokens = {"input": result.input_tokens, "output": result.output_tokens, "calls": result.calls}
+        self.model, self.fell_back = result.model, self.fell_back or result.fell_back
+        used = {"input": result.input_tokens, "output": result.output_tokens, "calls": result.calls}
+        self.tokens = {name: self.tokens.get(name, 0) + count for name, count in used.items()}
         self.summary = result.summary
+        # The steps that the agent took answered with the record as read back from Jira.
+        self.incident = context.incident
         if result.fell_back:
             progress.emit(
                 "note", text=f"The configured model failed; {agent} went on with the built-in playbook."
             )
+        return result
 
     # -- the report ----------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 import threading
 from typing import Any, ClassVar
 
@@ -15,6 +16,7 @@ from selfheal.models.library import BaseTool
 from selfheal.redaction import fence, redactor
 from selfheal.tools.context import StageContext
 
+LOGGER = logging.getLogger(__name__)
 #: Characters of one answer. A quarter of the smallest sensible context window, so that nothing is compacted.
 LIMIT = 12_000
 
@@ -140,6 +142,7 @@ def _defect(name: str, error: Exception) -> SelfhealError:
             code="arguments",
         )
     else:
+        LOGGER.warning("%s failed unexpectedly", name, exc_info=error)
         found = SelfhealError(
             f"{name} failed unexpectedly ({type(error).__name__}).",
             hint="The log has the details; the stage is tried again later.",

@@ -28,18 +28,17 @@ def suggested(context: StageContext) -> RepairResult:
         raise Refused(
             f"{context.key} has no analysis with a cause.", hint="Analyse it first.", code="no-analysis"
         )
-    with context.lock:
-        if context.plan is None:
-            source = context.record.source
-            context.plan = plan(
-                context.tree(),
-                analysis,
-                settings=context.settings,
-                source=source,
-                path=source.path if source is not None else "",
-                tried=context.record.tried,
-            )
-        return context.plan
+    if context.plan is None:
+        source = context.record.source
+        context.plan = plan(
+            context.tree(),
+            analysis,
+            settings=context.settings,
+            source=source,
+            path=source.path if source is not None else "",
+            tried=context.record.tried,
+        )
+    return context.plan
 
 
 def store(context: StageContext, given: ChangeGiven) -> Change:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from selfheal import progress
 from selfheal.clock import Clock
 from selfheal.config import Settings
 from selfheal.diagnosis.engine import Diagnosis, diagnose
@@ -62,8 +61,8 @@ class StageContext:
     #: Files as edited by the agent, not yet a change: path -> text.
     edits: dict[str, bytes | None] = field(default_factory=dict)
     evidence: dict[str, Evidence] = field(default_factory=dict)
-    #: Tools may be called from several threads at once; they work one after the other.
-    lock: threading.RLock = field(default_factory=threading.RLock)
+    #: Tools may be called from several threads at once; they work one after the other, so nothing else here locks.
+    lock: threading.Lock = field(default_factory=threading.Lock)
     _snapshot: Snapshot | None = None
     _diagnosis: Diagnosis | None = None
 
@@ -98,12 +97,7 @@ class StageContext:
 
     def step(self, to: State, metadata: Mapping[str, Any]) -> Record:
         """A transition under the stage's claim. The State Manager asks the verifier for the proof."""
-        before = self.record.state
         self.incident = self.manager.transition(self.key, to, dict(metadata) or None, lease=self.lease())
-        progress.emit(
-            "transition",
-            **{"from": str(before), "to": str(to), "note": str(metadata.get("reason", ""))[:200]},
-        )
         return self.record
 
     def store(self, section: str, value: object) -> Record:
@@ -135,25 +129,23 @@ class StageContext:
 
     def snapshot(self) -> Snapshot:
         """The one snapshot of this stage: what is cited must be found in it."""
-        with self.lock:
-            if self._snapshot is None:
-                target = self.record.target
-                scope = [target.namespace] if target is not None and target.namespace else None
-                self._snapshot = self.cluster().snapshot(scope)
-            return self._snapshot
+        if self._snapshot is None:
+            target = self.record.target
+            scope = [target.namespace] if target is not None and target.namespace else None
+            self._snapshot = self.cluster().snapshot(scope)
+        return self._snapshot
 
     def diagnosis(self) -> Diagnosis:
         """The catalogue's answer for that snapshot; what was tried before is known to it."""
-        with self.lock:
-            if self._diagnosis is None:
-                self._diagnosis = diagnose(
-                    self.snapshot(),
-                    target=self.record.target,
-                    incident_text=self.text(),
-                    excluded=self.record.tried,
-                    clock=self.clock,
-                )
-            return self._diagnosis
+        if self._diagnosis is None:
+            self._diagnosis = diagnose(
+                self.snapshot(),
+                target=self.record.target,
+                incident_text=self.text(),
+                excluded=self.record.tried,
+                clock=self.clock,
+            )
+        return self._diagnosis
 
     def lacks(self, what: str) -> None:
         """Notes that something was not available, for the record and the comment."""
@@ -175,3 +167,11 @@ def _there(source: Callable[[], Any] | None, stage: Stage, what: str) -> Callabl
             code="unavailable",
         )
     return source
+
+
+def target_text(record: Record) -> str:
+    """A target as one word that can be compared: cluster/environment/namespace/name."""
+    target = record.target
+    if target is None or not target.name:
+        return ""
+    return "/".join((target.cluster, target.environment, target.namespace, target.name))

@@ -7,11 +7,9 @@ from typing import Any, ClassVar
 from pydantic import BaseModel, Field
 
 from selfheal import progress
-from selfheal.errors import NotFound, Refused
-from selfheal.incidents.record import PullRequest, Record
-from selfheal.pulls.status import PullStatus, wants_person
+from selfheal.errors import Refused
 from selfheal.tools.base import BoundArguments, StageTool, told
-from selfheal.tools.context import StageContext
+from selfheal.tools.standing import current, stands
 
 
 class PullRequestCreateTool(StageTool):
@@ -118,35 +116,3 @@ class WorkflowRunsTool(StageTool):
         """Runs fenced as data: their names come from the repository."""
         runs = self._context.pulls().runs(current(self._context.record))
         return {"runs": told("\n".join(str(run) for run in runs), 4_000), "count": len(runs)}
-
-
-def current(record: Record) -> PullRequest:
-    """The pull request that is being worked on. Raises NotFound when there is none."""
-    found = record.pull_request
-    if found is None:
-        raise NotFound("The incident has no pull request yet.", hint="Create it first.")
-    return found
-
-
-def stands(status: PullStatus) -> dict[str, Any]:
-    """A status as the decisions it allows: state, mergeable, refused (a code), reason, waits."""
-    person = wants_person(status)
-    stale = next((blocker for blocker in status.blockers if blocker.code == "stale-base"), None)
-    if person is None and stale is not None and status.state == "open":
-        person = (stale.code, stale.text)
-    waiting = [blocker.text for blocker in status.blockers if blocker.waits]
-    return {
-        "state": status.state,
-        "mergeable": status.ready,
-        "refused": person[0] if person else "",
-        "reason": person[1] if person else " ".join(waiting)[:600],
-        "waits": status.state == "open" and person is None and bool(waiting),
-        "closed_by": status.closed_by,
-        "merged_by": status.merged_by,
-    }
-
-
-def stage_pulls(context: StageContext) -> PullStatus:
-    """The status of the incident's pull request, for the stage that waits for it."""
-    status: PullStatus = context.pulls().status(current(context.record))
-    return status

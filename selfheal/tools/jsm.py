@@ -12,6 +12,7 @@ from selfheal.incidents.states import TRANSITIONS, Stage, State
 from selfheal.redaction import redactor
 from selfheal.tools import analysis, change
 from selfheal.tools.base import Arguments, BoundArguments, StageTool, told
+from selfheal.tools.context import target_text
 from selfheal.tools.metadata import SCHEMAS, AnalyzeMetadata, FixMetadata, Reason
 
 
@@ -214,11 +215,3 @@ def _checked(schema: type[BaseModel], given: dict[str, Any]) -> Any:
             hint=f"Known names: {', '.join(schema.model_fields)}.",
             code="metadata",
         ) from error
-
-
-def target_text(record: Record) -> str:
-    """A target as one word that can be compared: cluster/environment/namespace/name."""
-    target = record.target
-    if target is None or not target.name:
-        return ""
-    return "/".join((target.cluster, target.environment, target.namespace, target.name))

@@ -26,17 +26,23 @@ def playbook(facts: Facts) -> Steps:
     if merged:
         moved = yield call("jsm_state_transition", incident_key=key, new_state="PR_MERGED", metadata={})
         return _so(moved, f"Pull request #{status['number']} is merged.")
-    if status["state"] == "closed":
+    if status["state"] == "closed" and status["closed_by_person"]:
         moved = yield call(
             "jsm_state_transition", incident_key=key, new_state="INCIDENT_RELEASED", metadata={}
         )
         return _so(moved, f"A person closed pull request #{status['number']} unmerged.")
+    if status["rework"] and facts["role"] == "fix":
+        moved = yield call("jsm_state_transition", incident_key=key, new_state="FIX_IN_PROGRESS", metadata={})
+        return _so(moved, f"The change is made again: {status['reason']}")
+    if status["state"] == "closed" or status["rework"]:
+        status = {**status, "refused": "closed" if status["state"] == "closed" else "stale-base"}
     if status["refused"]:
-        metadata = {"code": status["refused"], "reason": str(status["reason"])[:1000]}
+        reason = str(status["reason"]) or f"Pull request #{status['number']} is {status['state']}."
+        metadata = {"code": status["refused"], "reason": reason[:1000]}
         moved = yield call(
             "jsm_state_transition", incident_key=key, new_state="INCIDENT_REQUIRES_HUMAN", metadata=metadata
         )
-        return _so(moved, str(status["reason"]))
+        return _so(moved, reason)
     return ended(str(status["reason"]) or "The pull request waits for people.")
 
 

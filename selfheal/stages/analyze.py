@@ -1,0 +1,58 @@
+"""analyze: from a reported incident to a root cause whose evidence stands in the snapshot, or to a person."""
+
+from __future__ import annotations
+
+from selfheal import progress
+from selfheal.diagnosis.evidence import EvidenceVerifier
+from selfheal.incidents.proofs import Proof
+from selfheal.incidents.record import Record
+from selfheal.incidents.states import State
+from selfheal.stages import comments, coordinate
+from selfheal.stages.context import context_of
+from selfheal.stages.work import Work
+from selfheal.tools.context import StageContext
+
+STEPS = (State.ANALYSIS_IN_PROGRESS, State.ANALYSIS_COMPLETE, State.INCIDENT_REQUIRES_HUMAN)
+
+
+class SnapshotEvidence:
+    """Proves ANALYSIS_COMPLETE against the one snapshot that the stage took."""
+
+    def __init__(self, context: StageContext) -> None:
+        self._context = context
+
+    def verify(self, key: str, record: Record) -> Proof:
+        """Raises ProofRefused naming what the snapshot does not hold."""
+        return EvidenceVerifier(self._context.snapshot()).verify(key, record)
+
+
+def serve(work: Work) -> None:
+    """INCIDENT_DETECTED or ANALYSIS_IN_PROGRESS becomes ANALYSIS_COMPLETE or INCIDENT_REQUIRES_HUMAN."""
+    if work.record.target is None:
+        # Whoever adopted it was stopped before it knew what the incident is about.
+        work.incident = work.manager.show(work.key)
+        if not coordinate.settle(work):
+            return
+    context = context_of(
+        work,
+        steps=STEPS,
+        goal=lambda record: record.state is State.ANALYSIS_COMPLETE,
+        facts={"parent": work.record.parent or ""},
+    )
+    work.verifies(State.ANALYSIS_COMPLETE, SnapshotEvidence(context))
+    work.crew(context, "Root Cause Analyzer")
+    record, analysis = work.record, work.record.analysis
+    if analysis is None:
+        return
+    if analysis.verdict == "fault":
+        progress.emit(
+            "finding",
+            fault=analysis.fault,
+            object=str(analysis.object),
+            confidence=analysis.confidence,
+            summary=analysis.summary,
+            evidence=[item.message for item in analysis.evidence],
+        )
+        work.summary = analysis.summary
+    if record.state is State.ANALYSIS_COMPLETE:
+        work.manager.tell(work.key, "analysis", comments.analysis(record), lease=work.lease)

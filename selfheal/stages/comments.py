@@ -1,0 +1,92 @@
+"""What a person reads in Jira on the way: the cause, the pull request, the outcome. Handing over has its own comment."""
+
+from __future__ import annotations
+
+from selfheal.incidents.record import Evidence, Record
+from selfheal.jsm.adf import Block, bullets, code, heading, link, paragraph
+
+_EVIDENCE = 6
+
+
+def analysis(record: Record) -> list[Block]:
+    """The root cause with its evidence, and a command that helps until the fix is deployed."""
+    found = record.analysis
+    if found is None:
+        return []
+    name = f"{found.fault} ({found.variant})" if found.variant else found.fault
+    blocks: list[Block] = [
+        heading("Root cause"),
+        paragraph(found.summary),
+        paragraph(f"{name} on {found.object}, {found.confidence:.0%} sure, decided by {found.decided_by}."),
+        bullets(_shown(item) for item in found.evidence[:_EVIDENCE]),
+    ]
+    if found.mitigation:
+        blocks += [
+            paragraph(
+                "Until the fix is deployed, this helps. selfheal never runs it, and where a GitOps controller (Argo CD, "
+                "Flux) deploys the workload, its next sync reverts it:"
+            ),
+            code(found.mitigation, "bash"),
+        ]
+    if found.incomplete:
+        blocks.append(paragraph(f"Could not be read: {'; '.join(found.incomplete[:5])}"))
+    if record.tried:
+        blocks.append(paragraph("Tried before, without success:"))
+        blocks.append(
+            bullets(f"attempt {item.attempt}: {item.fault}. {item.learned}" for item in record.tried)
+        )
+    return blocks
+
+
+def pull_request(record: Record) -> list[Block]:
+    """Where the change is and what happens next."""
+    found = record.pull_request
+    if found is None:
+        return []
+    title = record.change.title if record.change is not None else ""
+    what = "The revert of the fix" if found.role == "revert" else title or "The change"
+    return [
+        heading("Pull request"),
+        paragraph(
+            f"{what} is proposed; it is merged only after a person approved it and the checks are green."
+        ),
+        link(f"Pull request #{found.number}", found.url),
+    ]
+
+
+def outcome(record: Record) -> list[Block]:
+    """What the verification measured."""
+    found = record.verification
+    if found is None or found.outcome is None:
+        return []
+    request = record.pull_request
+    blocks: list[Block] = [
+        heading(f"Verification: {found.outcome.value}"),
+        paragraph(f"{found.good_samples} of {found.samples} samples were good."),
+    ]
+    if found.reasons:
+        blocks.append(bullets(found.reasons[:6]))
+    if request is not None and request.url:
+        blocks.append(
+            link(f"Merged as {request.merge_sha[:12]} in pull request #{request.number}", request.url)
+        )
+    return blocks
+
+
+def another_attempt(record: Record) -> list[Block]:
+    """That the fix did not help and what was learned."""
+    learned = record.tried[-1] if record.tried else None
+    return [
+        heading(f"The fix did not help; attempt {record.attempt} begins"),
+        paragraph(
+            f"{learned.fault}: {learned.learned}" if learned is not None else "The fault is still there."
+        ),
+    ]
+
+
+def _shown(item: Evidence) -> str:
+    if item.source == "event":
+        return f"event {item.value} on {item.object}: {item.message}"
+    if item.source == "log":
+        return f"log of {item.object}: {item.message}"
+    return f"{item.object} {item.field}: {item.message}"

@@ -1,0 +1,114 @@
+"""pr: the only stage that writes code. No provider's model, nothing of the repository is run or rendered here.
+
+It opens the pull request under its claim, waits for people without one, and settles it under a new one.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from selfheal import progress
+from selfheal.errors import SelfhealError
+from selfheal.incidents.record import Record
+from selfheal.incidents.states import State
+from selfheal.pulls.errors import NotReady
+from selfheal.stages import comments
+from selfheal.stages.context import context_of
+from selfheal.stages.work import Waiting, Work
+from selfheal.tools.standing import current, stands
+
+if TYPE_CHECKING:
+    from selfheal.incidents.proofs import Verifier
+
+OPENS = (State.PR_CREATED, State.INCIDENT_REQUIRES_HUMAN)
+SETTLES = (
+    State.PR_MERGED, State.FIX_IN_PROGRESS, State.INCIDENT_RELEASED, State.INCIDENT_REQUIRES_HUMAN,
+)  # fmt: skip
+#: Why a signed change cannot be written as it is: the newest base differs, or another run's key signed it.
+_AGAIN = frozenset({"stale-base", "signature"})
+
+
+def serve(work: Work) -> None:
+    """FIX_GENERATED, or a due revert, becomes PR_CREATED; PR_CREATED becomes PR_MERGED or what people decided."""
+    verifiers: dict[State, Verifier] = work.pulls.verifiers()
+    for state, verifier in verifiers.items():
+        work.verifies(state, verifier)
+    work.verifies(State.INCIDENT_RELEASED, work.pulls.released())
+    if work.record.state is not State.PR_CREATED:
+        _open(work)
+    if work.record.state is State.PR_CREATED:
+        _settle(work)
+
+
+def _open(work: Work) -> None:
+    context = context_of(
+        work, steps=OPENS, goal=lambda record: record.state is State.PR_CREATED, facts=_facts(work.record)
+    )
+    try:
+        work.crew(context, "PR Manager")
+    except SelfhealError as error:
+        if error.code not in _AGAIN or work.record.state is not State.FIX_GENERATED:
+            raise
+        # GitHub is asked again whether that is so; then the change is made and judged anew.
+        work.step(State.FIX_IN_PROGRESS, {"note": error.message[:300]})
+        work.summary = f"The change is made again: {error.message}"
+        return
+    if work.record.state is State.PR_CREATED:
+        work.manager.tell(work.key, f"pull-request-{current(work.record).role}", comments.pull_request(work.record),
+                          lease=work.lease)  # fmt: skip
+
+
+def _facts(record: Record) -> dict[str, Any]:
+    found = record.pull_request
+    return {"role": found.role if found is not None else "fix"}
+
+
+def _settle(work: Work) -> None:
+    """Waits for people and checks up to the configured time, then takes the step that they allow."""
+    why = _await(work)
+    if why:
+        work.summary = f"Pull request #{current(work.record).number} waits: {why}"
+        raise Waiting(work.summary)
+    if work.record.state is not State.PR_CREATED:
+        return
+    context = context_of(work, steps=SETTLES, goal=lambda _record: True, facts=_facts(work.record))
+    try:
+        work.crew(context, "PR Manager")
+    except NotReady as error:
+        raise Waiting(error.message) from error
+
+
+def _await(work: Work) -> str:
+    """Polls GitHub without holding the claim; "" when there is something to do, else what is waited for."""
+    pull_request, heals = current(work.record), _heals(work)
+    until = work.clock.monotonic() + work.settings.github.wait_for_review
+    said = ""
+    let_go = False
+    while True:
+        found = stands(work.pulls.status(pull_request))
+        if found["state"] != "open" or found["refused"] or found["rework"] or (found["mergeable"] and heals):
+            break
+        reason = found["reason"] or "the merge is for a person to make"
+        if reason != said:
+            progress.emit("wait", reason=reason)
+            said = reason
+        left = until - work.clock.monotonic()
+        if left <= 0 or work.settings.dry_run:
+            return reason
+        if not let_go:
+            work.let_go()
+            let_go = True
+        work.clock.sleep(min(work.settings.github.poll, left))
+    if let_go:
+        # People may have acted on the incident meanwhile; what they did comes first.
+        work.incident = work.manager.heed(work.key)
+        if work.record.state is State.PR_CREATED:
+            work.claim()
+            work.reload()
+    return ""
+
+
+def _heals(work: Work) -> bool:
+    from selfheal.stages.modes import mode_for
+
+    return mode_for(work.settings, work.record) == "heal"
