@@ -27,6 +27,18 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "repair",
         "Find the smallest change in a repository that mends it, and prove it.",
     ),
+    "run": ("selfheal.cli.run", "run", "Heal the incidents assigned to the bot, all stages."),
+    "stage": ("selfheal.cli.stage", "stage", "Run one stage of one incident."),
+    "repair": ("selfheal.cli.repair", "repair", "Propose the change of a repository that mends a cause."),
+    "incidents": (
+        "selfheal.cli.incidents",
+        "incidents",
+        "List and show incidents as the State Manager knows them.",
+    ),
+    "state": ("selfheal.cli.state", "state", "Read or set the state of an incident."),
+    "faults": ("selfheal.cli.faults", "faults", "List the known faults and show their pages."),
+    "demo": ("selfheal.cli.demo", "demo", "Heal three incidents on the embedded sandbox."),
+    "sandbox": ("selfheal.cli.sandbox", "sandbox", "Serve the embedded Jira, GitHub and Kubernetes."),
     "doctor": ("selfheal.cli.doctor", "doctor", "Check what is configured, what answers, what is missing."),
 }
 

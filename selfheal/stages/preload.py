@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import atlassian  # noqa: F401 - each stage would import its client anew
-import github  # noqa: F401
-import kubernetes  # noqa: F401
-
+import selfheal.cluster.live
 import selfheal.crew
 import selfheal.jsm.manager
+import selfheal.pulls.manager
 import selfheal.stages.runner  # noqa: F401
