@@ -28,6 +28,7 @@ from selfheal.sandbox.github import (
     contents,
     gitdata,
     issues,
+    pages,
     protection,
     pulls,
     repositories,
@@ -37,6 +38,7 @@ from selfheal.sandbox.github.automation import Automation, Outcome
 from selfheal.sandbox.github.control import Control
 from selfheal.sandbox.github.hub import Clock, HistoryEntry, Hub
 from selfheal.sandbox.github.people import People
+from selfheal.sandbox.github.repos import GitFailed
 from selfheal.sandbox.github.smart_http import SmartHttp
 from selfheal.sandbox.github.store import Protection
 from selfheal.sandbox.github.web import LOGIN, Call, Refused, View, not_found
@@ -65,6 +67,8 @@ class GitHubEmulator(Emulator):
             for method, path, view in group.ROUTES:
                 self.route(method, path, self._rest(view))
         self.route("POST", "/api/graphql", self._rest(accounts.graphql))
+        for method, path, page in pages.ROUTES:
+            self.route(method, path, self._rest(page))
         for method, path, serve in SmartHttp(self.hub).routes():
             self.route(method, path, serve)
         Control(self).register()
@@ -118,6 +122,8 @@ class GitHubEmulator(Emulator):
                     response = view(call, **arguments)
                 except Refused as refused:
                     response = refused.response()
+                except GitFailed as error:
+                    response = Refused(500, f"sandbox: {error}").response()
                 return self._decorated(self._conditional(request, response, call.login), call.login)
 
         return serve

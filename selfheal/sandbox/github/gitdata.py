@@ -217,7 +217,7 @@ def create_ref(call: Call, owner: str, name: str) -> Response:
     ref, sha = call.text("ref", "Reference"), call.text("sha", "Reference")
     if not ref.startswith("refs/") or ref.count("/") < 2:
         raise Refused(422, "Reference name must start with 'refs/' and contain at least two slashes.")
-    if not repository.git.valid_ref(ref):
+    if not repository.git.valid_ref(ref) or ref.startswith(("refs/pull/", "refs/forks/")):
         raise Refused(422, f"{ref} is not a valid ref name.")
     if repository.git.ref(ref):
         raise Refused(422, "Reference already exists")

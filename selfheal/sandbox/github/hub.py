@@ -69,13 +69,6 @@ class Hub:
         self.limits = Limits(self.clock)
         self.bot = "selfheal[bot]"
         self.bot_token = "sandbox-github-bot"  # noqa: S105 - opens nothing but this server
-        #: An app's installation token cannot ask ``GET /user``; a machine user's can.
-        self.bot_is_app = True
-        self.app_permissions = dict.fromkeys(
-            ("contents", "pull_requests", "issues", "checks", "statuses", "actions"), "write"
-        ) | {"administration": "read", "metadata": "read"}
-        #: How many times a pull request answers ``mergeable: null`` after its head or base moved.
-        self.unknown_mergeability = 0
         self.store = Store()
         self.on_head: list[HeadListener] = []
         self._due: list[tuple[float, int, Callable[[], None]]] = []
@@ -83,7 +76,14 @@ class Hub:
         self.clear()
 
     def clear(self) -> None:
-        """Forget everything but the accounts that are always there."""
+        """Forget everything but the accounts that are always there, and set all switches back."""
+        #: An app's installation token cannot ask ``GET /user``; a machine user's can.
+        self.bot_is_app = True
+        self.app_permissions = dict.fromkeys(
+            ("contents", "pull_requests", "issues", "checks", "statuses", "actions"), "write"
+        ) | {"administration": "read", "metadata": "read"}
+        #: How many times a pull request answers ``mergeable: null`` after its head or base moved.
+        self.unknown_mergeability = 0
         for repository in self.store.repositories.values():
             repository.git.remove()
         self.store = Store()

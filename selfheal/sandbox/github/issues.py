@@ -230,6 +230,7 @@ def repository_labels(call: Call, owner: str, name: str) -> Response:
 
 def create_label(call: Call, owner: str, name: str) -> Response:
     repository = call.repository(owner, name, "issues", "write")
+    call.person(repository, "triage")
     title = call.text("name", "Label")
     if title.lower() in repository.labels:
         raise invalid("Label", field="name", code="already_exists")
@@ -260,6 +261,7 @@ def issue_labels(call: Call, owner: str, name: str, number: int) -> Response:
 def write_labels(call: Call, owner: str, name: str, number: int) -> Response:
     """POST adds, PUT replaces; the body is a list or ``{"labels": […]}``."""
     repository = call.repository(owner, name, "issues", "write")
+    call.person(repository, "triage")
     issue = call.issue(repository, number)
     wanted = call.parsed.get("labels", []) if isinstance(call.parsed, dict) else call.parsed
     named = [ensure_label(call, repository, str(title)) for title in wanted]
@@ -270,6 +272,7 @@ def write_labels(call: Call, owner: str, name: str, number: int) -> Response:
 
 def remove_labels(call: Call, owner: str, name: str, number: int, title: str = "") -> Response:
     repository = call.repository(owner, name, "issues", "write")
+    call.person(repository, "triage")
     issue = call.issue(repository, number)
     if not title:
         issue.labels = []

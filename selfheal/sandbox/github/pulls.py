@@ -225,6 +225,7 @@ def put_merge(call: Call, owner: str, name: str, number: int) -> Response:
 def update_branch(call: Call, owner: str, name: str, number: int) -> Response:
     """Merge the base into the head branch."""
     repository = call.repository(owner, name, "pull_requests", "write")
+    call.person(repository, "write")
     _issue, pull = call.pull(repository, number)
     source = call.hub.store.repository(pull.head_repository)
     if source is not repository:

@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response
 from selfheal.sandbox.emulator import json_response
 from selfheal.sandbox.github import issues, pulls, shapes
 from selfheal.sandbox.github.diffs import diff_files
-from selfheal.sandbox.github.store import Comment, Issue, Pull, Repository, Review, rank
+from selfheal.sandbox.github.store import Comment, Issue, Pull, Repository, Review
 from selfheal.sandbox.github.web import Call, Json, Refused, Routes, not_found
 
 
@@ -96,8 +96,7 @@ def remove(call: Call, owner: str, name: str, number: int, identity: int) -> Res
 
 def dismiss(call: Call, owner: str, name: str, number: int, identity: int) -> Response:
     repository, issue, pull = _target(call, owner, name, number, "write")
-    if rank(repository.permission(call.login)) < rank("write"):
-        raise Refused(403, "Must have push access to repository")
+    call.person(repository, "write")
     review = _find(pull, identity)
     call.text("message", "PullRequestReview")
     if review.state not in ("APPROVED", "CHANGES_REQUESTED"):
@@ -238,6 +237,7 @@ def requested(call: Call, owner: str, name: str, number: int) -> Response:
 
 def request_review(call: Call, owner: str, name: str, number: int) -> Response:
     repository, issue, pull = _target(call, owner, name, number, "write")
+    call.person(repository, "write")
     for login in call.body.get("reviewers", []):
         account = call.hub.store.account(str(login))
         if account is not None and account.login == issue.user:
@@ -255,6 +255,7 @@ def request_review(call: Call, owner: str, name: str, number: int) -> Response:
 
 def withdraw_request(call: Call, owner: str, name: str, number: int) -> Response:
     repository, issue, pull = _target(call, owner, name, number, "write")
+    call.person(repository, "write")
     gone = {str(login).lower() for login in call.body.get("reviewers", [])}
     pull.requested = [login for login in pull.requested if login.lower() not in gone]
     return json_response(pulls.simple(call, repository, issue))

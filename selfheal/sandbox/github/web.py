@@ -105,22 +105,25 @@ class Call:
 
     def need(self, repository: Repository, scope: str, level: str) -> None:
         """Refuse a caller without this right."""
-        if level == "read" and scope != "administration" and not self.is_app:
-            return
-        account = self.account if level == "write" or scope == "administration" else None
+        asks_person = level == "write" or scope == "administration"
         if self.is_app:
-            held = self.hub.app_permissions.get(scope, "none")
-            granted = repository.permission(self.login) if level == "write" else "write"
-            if rank(held) < rank(level) or rank(granted) < rank("write"):
+            allowed = rank(self.hub.app_permissions.get(scope, "none")) >= rank(level)
+            installed = not asks_person or rank(repository.permission(self.login)) >= rank("write")
+            if not allowed or not installed:
                 raise Refused(403, "Resource not accessible by integration")
-        elif account is not None and rank(repository.permission(account.login)) < rank(_PEOPLE[scope, level]):
-            raise (
-                Refused(403, "Must have admin rights to Repository.")
-                if scope == "administration"
-                else Refused(403, "Must have push access to repository")
-            )
+        elif asks_person:
+            self.person(repository, _PEOPLE[scope, level])
         if level == "write" and repository.archived:
             raise Refused(403, "Repository was archived so is read-only.")
+
+    def person(self, repository: Repository, permission: str) -> None:
+        """Refuse a person with less than this permission; what an app may is :meth:`need`'s to say."""
+        if self.is_app or rank(repository.permission(self.account.login)) >= rank(permission):
+            return
+        wanted = (
+            "admin rights to Repository." if permission == "admin" else f"{permission} access to repository"
+        )
+        raise Refused(403, f"Must have {wanted}")
 
     def issue(self, repository: Repository, number: int) -> Issue:
         """An issue or pull request by number."""

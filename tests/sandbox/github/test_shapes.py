@@ -29,9 +29,8 @@ def test_the_tour_calls_every_route(server):
     ]
     paths = Map(routes).bind("sandbox")
     called = {paths.match(answer.path, answer.method)[0] for answer in answers}
-    smart = {
-        line for line in server.coverage() if "git-" in line or "info/refs" in line or "/api/graphql" in line
-    }
+    elsewhere = ("git-", "info/refs", "/api/graphql", "/<name>/pull/", "/<name>/commit/<")
+    smart = {line for line in server.coverage() if any(part in line for part in elsewhere)}
     assert set(server.coverage()) - called - smart == set()
 
 
