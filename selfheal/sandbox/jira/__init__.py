@@ -15,7 +15,8 @@ In Python::
 
 ``as_person(login)`` has ``reassign(key, to)``, ``transition(key, to)`` (name of a transition or a status),
 ``comment(key, text, internal=)``, ``add_label``/``remove_label(key, label)``, ``edit(key, fields)``,
-``edit_property(key, name, value)``, ``delete_property(key, name)``, ``ask_approval(key, approvers)``.
+``edit_property(key, name, value)``, ``delete_property(key, name)``, ``delete(key)``, ``ask_approval(key, approvers)``;
+each raises ValueError saying what the workflow or the site does not allow.
 ``behaviour`` holds the switches: rate limits, search lag, conditional writes, conflicts of transitions, the clock of
 the ``Date`` header (see ``behaviour``). ``site.add_account(login, lacks={"EDIT_ISSUES"}, scopes={…})`` adds or changes
 people; ``now`` is the clock.

@@ -78,12 +78,14 @@ def _node_problem(node: dict[str, Any], depth: int) -> str:
         return "the document is nested too deeply"
     if kind == "text":
         return _text_problem(node)
-    children = node.get("content", [])
+    attributes, children = node.get("attrs", {}), node.get("content", [])
+    if not isinstance(attributes, dict):
+        return f"the attributes of {kind} are no object"
     if not isinstance(children, list):
         return f"the content of {kind} is not a list"
     if kind in _FILLED and not children:
         return f"{kind} has no content"
-    if kind == "heading" and node.get("attrs", {}).get("level") not in range(1, 7):
+    if kind == "heading" and attributes.get("level") not in range(1, 7):
         return "a heading has a level from 1 to 6"
     allowed = _CHILDREN.get(kind, frozenset())
     for child in children:
@@ -102,10 +104,15 @@ def _node_problem(node: dict[str, Any], depth: int) -> str:
 def _text_problem(node: dict[str, Any]) -> str:
     if not isinstance(node.get("text"), str) or not node["text"]:
         return "a text node is empty"
-    for mark in node.get("marks", []):
-        if not isinstance(mark, dict) or mark.get("type") not in _MARKS:
+    marks = node.get("marks", [])
+    if not isinstance(marks, list):
+        return "marks are a list"
+    for mark in marks:
+        if not isinstance(mark, dict) or str(mark.get("type")) not in _MARKS:
             return f"unknown mark {mark!r}"
-        if mark["type"] == "link" and not isinstance(mark.get("attrs", {}).get("href"), str):
+        attributes = mark.get("attrs")
+        named = isinstance(attributes, dict) and isinstance(attributes.get("href"), str)
+        if mark["type"] == "link" and not named:
             return "a link has no href"
     return ""
 

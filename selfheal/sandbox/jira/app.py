@@ -229,8 +229,6 @@ class JiraEmulator(Emulator):
                     return handler(request, **arguments)
             except (ValueError, TypeError) as error:
                 return json_response({"message": str(error)}, 400)
-            except Refused as refusal:
-                return json_response({"message": str(refusal)}, 400)
 
         return serve
 
@@ -240,19 +238,19 @@ class JiraEmulator(Emulator):
     def _list(self, _request: Request) -> Response:
         shown = []
         for issue in self.store.issues.values():
-            assignee = self.site.by_id(issue.fields["assignee"])
+            logins = {account.id: account.login for account in self.site.accounts.values()}
             shown.append(
                 {
                     "key": issue.key,
                     "id": issue.id,
                     "summary": issue.fields["summary"],
                     "status": self.store.status(issue).name,
-                    "assignee": assignee.login if assignee else None,
+                    "assignee": logins.get(issue.fields["assignee"] or ""),
                     "labels": list(issue.fields["labels"]),
                     "properties": issue.properties,
                     "comments": [
                         {
-                            "author": comment.author,
+                            "author": logins.get(comment.author),
                             "internal": comment.internal,
                             "text": adf.plain(comment.body),
                         }

@@ -7,6 +7,7 @@ from typing import Any
 
 from selfheal.sandbox.jira import adf
 from selfheal.sandbox.jira.edits import read_edit
+from selfheal.sandbox.jira.errors import Refused
 from selfheal.sandbox.jira.routes_issues import move
 from selfheal.sandbox.jira.site import Account
 from selfheal.sandbox.jira.store import Issue, Store
@@ -21,6 +22,7 @@ ACTIONS = (
     "edit_property",
     "delete_property",
     "ask_approval",
+    "delete",
 )
 
 
@@ -37,11 +39,17 @@ class Person:
             raise ValueError(f"no issue {key}")
         return self.store.issues[key]
 
+    def _editable(self, key: str) -> Issue:
+        issue = self._issue(key)
+        if not self.store.status(issue).editable:
+            raise ValueError(f"{key} is {self.store.status(issue).name} and cannot be edited")
+        return issue
+
     def reassign(self, key: str, to: str | None) -> None:
         """To a login; None or "" leaves it unassigned."""
         with self.lock:
             assignee = self.store.site.by_login(to).id if to else None
-            self.store.change(self._issue(key), self.account, {"assignee": assignee})
+            self.store.change(self._editable(key), self.account, {"assignee": assignee})
 
     def transition(self, key: str, to: str) -> None:
         """By the name of a transition, or of the status it leads to."""
@@ -75,28 +83,37 @@ class Person:
 
     def _update(self, key: str, update: dict[str, Any]) -> None:
         with self.lock:
-            issue = self._issue(key)
-            read_edit({"update": update}, self.store, issue, frozenset(update)).apply(
-                self.store, issue, self.account
-            )
+            issue = self._editable(key)
+            self._apply(issue, {"update": update})
+
+    def _apply(self, issue: Issue, body: dict[str, Any]) -> None:
+        allowed = frozenset(name for part in body.values() for name in part)
+        try:
+            edit = read_edit(body, self.store, issue, allowed)
+        except Refused as refusal:
+            raise ValueError(f"{issue.key} does not take that: {refusal.body['errors']}") from refusal
+        edit.apply(self.store, issue, self.account)
 
     def edit(self, key: str, fields: dict[str, Any]) -> None:
         """Fields as in the REST API; a description may be plain text."""
         with self.lock:
-            issue = self._issue(key)
+            issue = self._editable(key)
             if isinstance(fields.get("description"), str):
                 fields = {**fields, "description": adf.from_text(fields["description"])}
-            read_edit({"fields": fields}, self.store, issue, frozenset(fields)).apply(
-                self.store, issue, self.account
-            )
+            self._apply(issue, {"fields": fields})
 
     def edit_property(self, key: str, name: str, value: Any) -> None:
         with self.lock:
-            self.store.set_property(self._issue(key), name, value)
+            self.store.set_property(self._editable(key), name, value)
 
     def delete_property(self, key: str, name: str) -> None:
         with self.lock:
-            self.store.delete_property(self._issue(key), name)
+            self.store.delete_property(self._editable(key), name)
+
+    def delete(self, key: str) -> None:
+        """The whole issue, for good."""
+        with self.lock:
+            self.store.delete(self._issue(key))
 
     def ask_approval(self, key: str, approvers: list[str], name: str = "Approval") -> str:
         """An approval that the logins are asked for; its id."""

@@ -114,6 +114,7 @@ class Store:
         self.links: list[Link] = []
         self.operations = 0
         self._ids = 10_000
+        self._filed = 0
 
     def next_id(self) -> int:
         self._ids += 1
@@ -167,9 +168,10 @@ class Store:
     def create(self, reporter: Account, values: dict[str, Any]) -> Issue:
         """A new issue in the first status; ``values`` are raw and already checked."""
         now = self.now()
+        self._filed += 1
         issue = Issue(
             self.next_id(),
-            f"{self.site.project_key}-{len(self.issues) + 1}",
+            f"{self.site.project_key}-{self._filed}",
             {
                 "summary": "",
                 "description": None,
@@ -193,6 +195,11 @@ class Store:
         self.issues[issue.key] = issue
         self.indexed(issue)
         return issue
+
+    def delete(self, issue: Issue) -> None:
+        """Gone with its links; its key is never given again."""
+        del self.issues[issue.key]
+        self.links = [link for link in self.links if issue.key not in (link.inward, link.outward)]
 
     def change(
         self, issue: Issue, account: Account, values: dict[str, Any], metadata: dict[str, Any] | None = None

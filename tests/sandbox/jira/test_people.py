@@ -78,6 +78,32 @@ def test_people_are_held_by_the_workflow(jira):
         jira.as_person("maria").transition(key, "Closed")
 
 
+def test_people_cannot_edit_what_is_closed(jira):
+    key = jira.file_incident(summary="One")
+    maria = jira.as_person("maria")
+    for step in ("Resolve", "Close"):
+        maria.transition(key, step)
+    for act in (
+        lambda: maria.add_label(key, "late"),
+        lambda: maria.reassign(key, "maria"),
+        lambda: maria.edit(key, {"summary": "x"}),
+        lambda: maria.edit_property(key, "p", 1),
+    ):
+        with pytest.raises(ValueError, match="INC-1 is Closed and cannot be edited"):
+            act()
+    assert maria.comment(key, "still")
+
+
+def test_a_deleted_issue_is_gone_and_its_key_is_not_given_again(jira, call, found):
+    one, two = (jira.file_incident(summary=name) for name in ("one", "two"))
+    jira.store.link("10002", one, two)
+    jira.as_person("admin").delete(one)
+    assert call("GET", f"/rest/api/3/issue/{one}").status_code == 404
+    assert found("project = INC") == [two]
+    assert call("GET", f"/rest/api/3/issue/{two}").json()["fields"]["issuelinks"] == []
+    assert jira.file_incident(summary="three") == "INC-3"
+
+
 def test_the_same_over_http(jira, control):
     assert control("POST", "incidents", {"summary": "One", "labels": ["x"]}) == (201, {"key": "INC-1"})
     for action, more in (
@@ -94,7 +120,7 @@ def test_the_same_over_http(jira, control):
     assert shown[0]["assignee"] == "jonas"
     assert shown[0]["labels"] == ["x", "y"]
     assert shown[0]["properties"] == {"p": [1]}
-    assert shown[0]["comments"][0]["text"] == "hello"
+    assert shown[0]["comments"] == [{"author": "jonas", "internal": True, "text": "hello"}]
 
 
 @pytest.mark.parametrize(
@@ -103,7 +129,7 @@ def test_the_same_over_http(jira, control):
         ("POST", "incidents", {"summary": "x", "priority": "Critical"}, "priority"),
         ("POST", "incidents", {"title": "x"}, "title"),
         ("POST", "people/ghost/comment", {"key": "INC-1", "text": "x"}, "no account"),
-        ("POST", "people/maria/delete", {"key": "INC-1"}, "people do not delete"),
+        ("POST", "people/maria/escalate", {"key": "INC-1"}, "people do not escalate"),
         ("POST", "people/maria/comment", {"key": "INC-9", "text": "x"}, "no issue INC-9"),
         ("POST", "people/maria/edit", {"key": "INC-1", "fields": {"priority": {"name": "No"}}}, "priority"),
         ("POST", "behaviour", {"search_lag": 1}, "unknown switch 'search_lag'"),
