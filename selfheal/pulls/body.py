@@ -14,7 +14,8 @@ from typing import Any
 
 from selfheal.incidents.record import Analysis, Change, Evidence, RenderedChange
 from selfheal.pulls.names import hide
-from selfheal.redaction import markdown, terminal
+from selfheal.redaction import markdown as escaped
+from selfheal.redaction import terminal
 
 BUDGET = 65_536
 TITLE = 200
@@ -25,7 +26,10 @@ VALUE = 160
 
 _BACKTICKS = re.compile(r"`+")
 _REFERENCE = re.compile(r"(?i)(@)(?=\w)|(#)(?=\d)|\b(gh-)(?=\d)|(?<=/)(issues|pull)/(?=\d)")
+_NUMBER = re.compile(r"#(?=\d)")
 _GAP = "\u200b"
+#: Characters of foreign text that are looked at for each one that may be shown, and at least.
+READ_FACTOR, READ_LEAST = 4, 4_000
 
 
 @dataclass(frozen=True)
@@ -95,7 +99,7 @@ def revert_body(facts: RevertFacts) -> str:
     files = "\n".join(f"- {_code(path)}" for path in facts.paths)
     parts = [
         "## What is broken\n\n"
-        f"Pull request #{facts.undoes} for {markdown(facts.key)} was merged as {_code(facts.merge_sha[:12])} and made it "
+        f"Pull request #{facts.undoes} for {_prose(facts.key)} was merged as {_code(facts.merge_sha[:12])} and made it "
         f"worse:\n\n{_quote(facts.reason)}",
         "## What changes\n\nThese files get exactly the bytes back that they had before that pull request; nothing else "
         f"changes:\n\n{files}",
@@ -117,24 +121,24 @@ def revert_body(facts: RevertFacts) -> str:
 
 def comment_body(mark: str, text: str) -> str:
     """A comment: foreign text, escaped, with the mark by which it is found again."""
-    return _bounded([markdown(_cut(text, 30_000))], mark)
+    return _bounded([_prose(_cut(text, 30_000))], mark)
 
 
 def one_line(text: str, limit: int) -> str:
     """For titles and commit messages, which are no Markdown: one line, no mention, no reference, no closing word."""
-    flat = " ".join(terminal(text).split())
+    flat = " ".join(_cut(text, 2 * limit).split())
     flat = _REFERENCE.sub(lambda match: match.group(0) + _GAP, flat)
-    return _cut(flat, limit)
+    return flat if len(flat) <= limit else flat[: limit - 1].rstrip() + "…"
 
 
 # -- sections ------------------------------------------------------------------------------------------------
 
 
 def _broken(facts: FixFacts) -> str:
-    link = f"[{markdown(facts.key)}]({facts.url})" if _plain_url(facts.url) else markdown(facts.key)
+    link = f"[{_prose(facts.key)}]({facts.url})" if _plain_url(facts.url) else _prose(facts.key)
     told = [f"## What is broken\n\nIncident {link}:", _quote(facts.summary)]
     if facts.analysis is not None and facts.analysis.summary:
-        told.append(f"Root cause: {markdown(_cut(facts.analysis.summary, 1_500))}")
+        told.append(f"Root cause: {_prose(_cut(facts.analysis.summary, 1_500))}")
     return "\n\n".join(told)
 
 
@@ -144,7 +148,7 @@ def _why(analysis: Analysis | None, limit: int) -> str:
     name = analysis.fault + (f" ({analysis.variant})" if analysis.variant else "")
     blamed = f" on {_code(str(analysis.object))}" if analysis.object else ""
     where = f", container {_code(analysis.container)}" if analysis.container else ""
-    rows = [f"## Why\n\n{_code(name)}{blamed}{where}, found by {markdown(_cut(analysis.decided_by, 80))}, "
+    rows = [f"## Why\n\n{_code(name)}{blamed}{where}, found by {_prose(_cut(analysis.decided_by, 80))}, "
             f"confidence {analysis.confidence:.2f}."]  # fmt: skip
     items = [_evidence(item) for item in analysis.evidence[:limit]]
     if items:
@@ -156,7 +160,7 @@ def _why(analysis: Analysis | None, limit: int) -> str:
 
 
 def _evidence(item: Evidence) -> str:
-    told = f" {markdown(_cut(item.message, QUOTED))}" if item.message else ""
+    told = f" {_prose(_cut(item.message, QUOTED))}" if item.message else ""
     value = f" = {_code(_value(item.value))}" if item.source == "object" and item.value is not None else ""
     field = f" {_code(item.field)}{value}" if item.field else ""
     return f"- {item.source}: {_code(str(item.object))}{field}{told}".replace("\n", " ")
@@ -164,10 +168,10 @@ def _evidence(item: Evidence) -> str:
 
 def _changes(change: Change) -> str:
     if not change.rendered:
-        return "## What changes\n\n" + (markdown(change.reason) or "See the difference.")
+        return "## What changes\n\n" + (_prose(change.reason) or "See the difference.")
     rows = ["| object | field | before | after | the value comes from |", "|---|---|---|---|---|"]
     rows += [_row(item) for item in change.rendered]
-    reason = f"{markdown(_cut(change.reason, 1_500))}\n\n" if change.reason else ""
+    reason = f"{_prose(_cut(change.reason, 1_500))}\n\n" if change.reason else ""
     return f"## What changes\n\n{reason}" + "\n".join(rows)
 
 
@@ -177,7 +181,7 @@ def _row(item: RenderedChange) -> str:
         _code(item.field),
         _code(_value(item.before)),
         _code(_value(item.after)),
-        markdown(_cut(item.origin or "the catalogue's rule for this fault", QUOTED)),
+        _prose(_cut(item.origin or "the catalogue's rule for this fault", QUOTED)),
     ]
     # A line break would end the table's row.
     return "| " + " | ".join(" ".join(cell.split()) for cell in cells) + " |"
@@ -207,7 +211,7 @@ def _difference(diffs: Sequence[tuple[str, str]], room: int) -> str:
 def _checked(change: Change) -> str:
     rows = [
         f"- {'passed' if verdict.passed else '**failed**'}: {_code(verdict.rule)}"
-        + (f", {markdown(_cut(verdict.detail, QUOTED))}" if verdict.detail else "")
+        + (f", {_prose(_cut(verdict.detail, QUOTED))}" if verdict.detail else "")
         for verdict in change.policy
     ]
     text = "\n".join(row.replace("\n", " ") for row in rows) or "- No rule left a verdict."
@@ -243,8 +247,8 @@ def _undo(facts: FixFacts) -> str:
 def _state(facts: FixFacts) -> str:
     told = [
         f"- Attempt {facts.attempt}, based on {_code(facts.base_sha[:12])} of {_code(facts.base_branch)}.",
-        f"- Written by {markdown(facts.identity) or 'the configured account'}; the change was proposed by "
-        f"{markdown(_cut(facts.change.decided_by, 80))}.",
+        f"- Written by {_prose(facts.identity) or 'the configured account'}; the change was proposed by "
+        f"{_prose(_cut(facts.change.decided_by, 80))}.",
         "- It is merged only after a person who may write here approved this very commit and the checks are green.",
     ]
     if not facts.triggers_workflows:
@@ -270,6 +274,11 @@ def _hidden(facts: FixFacts) -> str:
 # -- pieces --------------------------------------------------------------------------------------------------
 
 
+def _prose(text: str) -> str:
+    """Foreign text as plain words. GitHub links ``#12`` in what is rendered, where no backslash protects it."""
+    return _NUMBER.sub(f"#{_GAP}", escaped(text))
+
+
 def _code(text: str) -> str:
     """Inline code that its content cannot end; a pipe would end a table's cell."""
     flat = " ".join(terminal(text).split()).replace("|", "¦") or " "
@@ -286,7 +295,7 @@ def _fenced(text: str, language: str) -> str:
 
 
 def _quote(text: str) -> str:
-    lines = markdown(_cut(text, QUOTED)).splitlines() or [" "]
+    lines = _prose(_cut(text, QUOTED)).splitlines() or [" "]
     return "\n".join(f"> {line}" for line in lines)
 
 
@@ -302,9 +311,15 @@ def _plain_url(url: str) -> bool:
 
 
 def _cut(text: str, limit: int) -> str:
-    """At most ``limit`` characters. Redacted first, so that half a secret is never left."""
-    text = terminal(text)
-    return text if len(text) <= limit else text[: limit - 1].rstrip() + "…"
+    """At most ``limit`` characters. Redacted before it is cut, so that half a secret is never left."""
+    read = max(READ_FACTOR * limit, READ_LEAST)
+    safe = terminal(text[:read])
+    if len(text) > read and len(safe) <= limit:
+        # Redaction shortened it so much that the end of what was read shows; its last word may be half a secret.
+        safe = safe.rpartition(" ")[0]
+    elif len(safe) <= limit:
+        return safe
+    return safe[: limit - 1].rstrip() + "…"
 
 
 def _size(text: str) -> int:

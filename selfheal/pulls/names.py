@@ -35,11 +35,14 @@ def hide(data: dict[str, Any]) -> str:
 
 
 def hidden(body: str) -> dict[str, Any]:
-    """What was hidden in a body, {} for anything else. It is a hint: whoever may edit the text may edit it."""
-    match = _HIDDEN.search(body or "")
-    if match is None:
+    """What was hidden in a body, {} for anything else. It is a hint: whoever may edit the text may edit it.
+
+    Ours stands last; what looks like it further up is quoted.
+    """
+    marks: list[str] = _HIDDEN.findall(body or "")
+    if not marks:
         return {}
-    coded = match.group(1)
+    coded = marks[-1]
     try:
         found = json.loads(base64.urlsafe_b64decode(coded + "=" * (-len(coded) % 4)))
     except (binascii.Error, ValueError, RecursionError):

@@ -97,7 +97,9 @@ class Shop:
             paths=tuple(file.path for file in packed.files),
             patch=PatchPointer(digest=digest, chunks=1, size=len(patch)),
             rendered=(
-                RenderedChange(object=ref, field=field, before="64Mi", after="128Mi", origin="twice the limit"),
+                RenderedChange(
+                    object=ref, field=field, before="64Mi", after="128Mi", origin="twice the limit"
+                ),
             ),
             policy=(PolicyVerdict(rule="paths", passed=True, detail="1 file"),),
             attempt=packed.attempt,
@@ -110,7 +112,11 @@ class Shop:
             container="app",
             confidence=0.95,
             summary="Container app is killed for using more than 64Mi.",
-            evidence=(Evidence(id="e1", source="object", object=ref, field=field, value="64Mi", message="the limit"),),
+            evidence=(
+                Evidence(
+                    id="e1", source="object", object=ref, field=field, value="64Mi", message="the limit"
+                ),
+            ),
         )
         made = Record(
             state=State.FIX_GENERATED, attempt=packed.attempt, entered=WHEN, analysis=analysis, change=change,
@@ -152,8 +158,11 @@ class Shop:
         return [number for number, issue in repository.issues.items() if issue.pull is not None]
 
     def effects(self) -> list[str]:
-        return [f"{row['method']} {row['path'].split('/shop/')[-1]}" for row in self.server.requests
-            if row["effect"] and not row["path"].endswith("/graphql")]  # a query is no write
+        return [
+            f"{row['method']} {row['path'].split('/shop/')[-1]}"
+            for row in self.server.requests
+            if row["effect"] and not row["path"].endswith("/graphql")
+        ]  # a query is no write
 
 
 @pytest.fixture

@@ -81,7 +81,12 @@ def test_a_write_that_changes_nothing_when_repeated_is(client, http):
         (429, {"Retry-After": "7"}, "slow down", 7.0),
         (403, {"Retry-After": "9"}, "You have exceeded a secondary rate limit.", 9.0),
         (403, {}, "You have exceeded a secondary rate limit. Please wait.", 60.0),
-        (403, {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1763625610"}, "API rate limit exceeded", None),
+        (
+            403,
+            {"x-ratelimit-remaining": "0", "x-ratelimit-reset": "1763625610"},
+            "API rate limit exceeded",
+            None,
+        ),
         (429, {}, "", 60.0),
     ],
 )

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from selfheal.errors import ConfigurationProblem, NeedsPerson, Outage, Refused
+from selfheal.errors import ConfigurationProblem, NeedsPerson, Outage, Refused, SelfhealError
 from selfheal.incidents.proofs import PullRequestOpen
 from selfheal.incidents.states import State
 from selfheal.pulls.errors import StaleBase
@@ -145,7 +145,7 @@ def test_two_writers_at_once(shop):
         barrier.wait()
         try:
             found.append(pulls.create(KEY, record, patch, summary="s", url=""))
-        except Exception as error:  # the test shows it
+        except SelfhealError as error:
             errors.append(error)
 
     threads = [threading.Thread(target=write) for _ in range(2)]
@@ -251,7 +251,9 @@ def test_an_author_that_only_claims_to_be_us_is_not(shop):
 def test_nothing_unsigned_is_written(shop):
     patch = shop.patch()
     record = shop.record(patch)
-    forged = record.model_copy(update={"change": record.change.model_copy(update={"signature": "v1:" + "0" * 64})})
+    forged = record.model_copy(
+        update={"change": record.change.model_copy(update={"signature": "v1:" + "0" * 64})}
+    )
     unsigned = record.model_copy(update={"change": record.change.model_copy(update={"signature": ""})})
     for wrong in (forged, unsigned, shop.record(patch, secret="another-key-" * 3)):
         with pytest.raises(Refused):
