@@ -20,6 +20,7 @@ from selfheal.incidents.record import Record, Step
 from selfheal.incidents.states import State
 from selfheal.jsm import labels, people, workflow
 from selfheal.jsm.incident import Incident, View
+from selfheal.jsm.ledger import same
 from selfheal.jsm.writer import Writer, announce
 
 LOGGER = logging.getLogger(__name__)
@@ -102,8 +103,10 @@ class Commands:
             }
         )  # fmt: skip
         self._ledger.replace(view, after)
+        # Whoever decided on an older record has written by then, or looks again first.
+        self._writer.claims.settle()
         seen = self._ledger.read(key)
-        if seen.incident.record is None or seen.record.epoch != after.epoch:
+        if seen.incident.record is None or (seen.record.state, seen.record.epoch) != (state, after.epoch):
             raise Conflict(f"{key} was written by another at the same time.", hint="Try again.")
         self._ledger.project(seen, after, drop=(labels.RETRY,))
         announce(key, record, after)
@@ -126,20 +129,21 @@ class Commands:
             after = self._commanded(view, record, to, act)
             try:
                 self._ledger.replace(view, after)
-                seen = self._ledger.read(key)
-                if seen.incident.record is not None and (seen.record.state, seen.record.epoch) == (
-                    to,
-                    after.epoch,
-                ):
-                    self._ledger.project(seen, seen.record, drop=drop)
-                    announce(key, record, after)
-                    return self._ledger.read(key)
             except SelfhealError as error:
                 if error.code not in ("jira-refused", "credentials"):
                     raise
-                # A closed issue may not be editable any more. What the person did counts all the same.
-                LOGGER.warning("%s cannot be written any more: %s", key, error.message)
-                return replace(view, incident=replace(view.incident, record=after))
+                return _unwritable(view, after, error.message)
+            seen = self._ledger.read(key)
+            if seen.incident.record is not None and (seen.record.state, seen.record.epoch) == (
+                to,
+                after.epoch,
+            ):
+                self._ledger.project(seen, seen.record, drop=drop)
+                announce(key, record, after)
+                return self._ledger.read(key)
+            if same(seen.document, view.document):
+                # A conditional write skips an issue that may not be edited, without a word.
+                return _unwritable(view, after, "Jira left its record as it was.")
             view = seen
         raise Conflict(f"{key} is written by others all the time.", hint="The next run looks again.")
 
@@ -153,6 +157,12 @@ class Commands:
         return after.model_copy(
             update={"claim": None, "epoch": record.epoch + 1, "mirror": self._writer.mirror(view)}
         )
+
+
+def _unwritable(view: View, record: Record, why: str) -> View:
+    """A closed issue may not be editable any more. What the person did counts all the same."""
+    LOGGER.warning("%s cannot be written any more: %s", view.incident.key, why)
+    return replace(view, incident=replace(view.incident, record=record))
 
 
 def _digest(stored: Any) -> str:

@@ -25,7 +25,7 @@ from selfheal.jsm.site import RECORD, ConditionalSetUnsupported, JiraSite
 from selfheal.jsm.transport import LostAnswer
 from selfheal.redaction import redactor
 
-#: Seconds for which the look after one write serves as the look before the next.
+#: Seconds, at most, for which the look after one write serves as the look before the next.
 _FRESH: Final = 2.0
 _TASK_POLLS: Final = 40
 _TASK_PAUSE: Final = 0.25
@@ -46,13 +46,15 @@ def same(one: Any, other: Any) -> bool:
 class Ledger:
     """Reads and writes records through a site."""
 
-    def __init__(self, site: JiraSite, clock: Clock) -> None:
+    def __init__(self, site: JiraSite, clock: Clock, settle: float) -> None:
+        """``settle`` is how long others wait after a write before they trust it; a look is never used for longer."""
         self._site = site
         self._clock = clock
         #: None until the site was seen to have conditional sets or not.
         self.conditional: bool | None = None
-        #: Whether an edit carries properties on this site.
-        self._edit_carries = True
+        #: Whether an edit carries properties on this site; None until it was seen.
+        self._edit_carries: bool | None = None
+        self._fresh = min(_FRESH, settle / 2)
         self._looked: dict[str, View] = {}
         self._peeked: dict[str, View] = {}
         self.written_ids: list[int] = []
@@ -85,7 +87,7 @@ class Ledger:
     def fresh(self, key: str) -> View:
         """The last look when it was just now and nothing was decided on it yet, else a new one."""
         view = self._looked.pop(key, None)
-        if view is None or self._clock.monotonic() - view.read_at > _FRESH:
+        if view is None or self._clock.monotonic() - view.read_at > self._fresh:
             view = self.read(key)
             self._looked.pop(key, None)
         return view
@@ -128,7 +130,7 @@ class Ledger:
         key = lease.key
         document = document_of(record)
         change = labels.difference(view.incident.labels, record.state, drop=drop)
-        if self._edit_carries:
+        if self._edit_carries is not False:
             try:
                 self._site.edit(
                     key, fields=fields, labels=change, properties={RECORD: document}, before_each=lease.check
@@ -137,10 +139,10 @@ class Ledger:
                 if fields or error.code != "jira-refused":
                     raise
                 self._edit_carries = False
-        if not self._edit_carries:
+        if self._edit_carries is False:
             self._apart(key, document, fields, change, lease)
         self._wrote(view)
-        if not read_back:
+        if not read_back and self._edit_carries is not None:
             return view
         after = self.read(key)
         if same(after.document, view.document) and not same(after.document, document):
@@ -148,6 +150,8 @@ class Ledger:
             self._edit_carries = False
             self._site.set_property(key, RECORD, document, before_each=lease.check)
             after = self.read(key)
+        elif self._edit_carries is None:
+            self._edit_carries = True
         if not same(after.document, document):
             if record.claim is not None:
                 self.held(after, lease)

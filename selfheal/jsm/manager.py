@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 from selfheal.clock import Clock
 from selfheal.config import Settings
@@ -34,6 +34,8 @@ from selfheal.jsm.writer import Writer
 
 __all__ = ["Account", "Incident", "JSMStateManager", "Lease"]
 
+#: How often a first record is written when Jira's answer is lost.
+_ADOPTIONS: Final = 3
 #: A change of the record outside a step: what is there and the time become what is to be there.
 _Change = Callable[[Record, datetime], Record]
 
@@ -157,7 +159,10 @@ class JSMStateManager:
         self._site.learn_fields()
         view = self._ledger.read(checked(key))
         self._queue.refuse_foreign(view.incident)
-        if view.document is None:
+        for _try in range(_ADOPTIONS):
+            if view.document is not None:
+                break
+            # After a lost answer the look decides; a second first record says the same as the first.
             self._ledger.replace(view, self._writer.first(view))
             self._writer.claims.settle()
             view = self._ledger.read(key)
@@ -201,7 +206,7 @@ class JSMStateManager:
         held = self._need(key, lease)
         view = self._steps.obeyed(key, held)
         record = sections.with_section(view.record, held.stage, section, value)
-        return self._writer.write(view, record, held).incident
+        return self._steps.write(view, record, held).incident
 
     def put_patch(self, key: str, data: bytes, *, lease: Lease | None = None) -> PatchPointer:
         """Stores a patch in pieces; the pointer belongs into the change, written after them."""
@@ -267,7 +272,7 @@ class JSMStateManager:
 
     def _amended(self, key: str, change: _Change, lease: Lease) -> Record:
         view = self._steps.obeyed(key, lease)
-        return self._writer.write(view, change(view.record, self._writer.now()), lease).record
+        return self._steps.write(view, change(view.record, self._writer.now()), lease).record
 
     def force(self, key: str, state: State, reason: str) -> Incident:
         """A person sets a state without any proof, saying why. Recorded; whoever holds the claim loses it."""
@@ -280,7 +285,7 @@ class JSMStateManager:
         lease.check()
         if self._writer.renewal_due(lease):
             view = self._steps.obeyed(lease.key, lease)
-            self._writer.write(view, view.record, lease)
+            self._steps.write(view, view.record, lease)
 
     # -- inside --------------------------------------------------------------------------------------------
 

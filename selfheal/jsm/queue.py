@@ -69,7 +69,14 @@ class Queue:
         wanted = tuple(State(state) for state in states) or _IN_FLIGHT
         names = [labels.of(state) for state in wanted] + ([] if states else [labels.RETRY])
         jql = all_of(
-            [*self._ours(), f"labels = {quoted(labels.MARK)}", one_of("labels", names)], "created ASC"
+            [
+                *self._ours(),
+                f"labels = {quoted(labels.MARK)}",
+                one_of("labels", names),
+                # What a person closed for good may not be editable, and would be looked at for ever.
+                "" if states else "(statusCategory != Done OR updated >= -7d)",
+            ],
+            "created ASC",
         )
 
         def fits(incident: Incident) -> bool:

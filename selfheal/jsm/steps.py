@@ -34,15 +34,23 @@ class Steps:
         """The record as of now, still ours and untouched by people. Raises Conflict when it is not."""
         lease.check()
         view = self._writer.ledger.fresh(key)
-        record = self._writer.ledger.held(view, lease)
-        if not people.seems_touched(view.incident, record):
+        self._writer.ledger.held(view, lease)
+        return self._heeded(view, lease)
+
+    def write(self, view: View, record: Record, lease: Lease, *, move: workflow.Move | None = None) -> View:
+        """Writes, and looks at what people did meanwhile. Raises Conflict when they acted."""
+        return self._heeded(self._writer.write(view, record, lease, move=move), lease)
+
+    def _heeded(self, view: View, lease: Lease) -> View:
+        record = view.record
+        if record.claim is None or not people.seems_touched(view.incident, record):
             return view
         after = self._commands.heed(view)
         claim = after.record.claim
         if claim is None or claim.nonce != lease.nonce:
             lease.end("a person acted on the incident")
             raise Conflict(
-                f"A person acted on {key}: {after.record.history[-1].note if after.record.history else ''}",
+                f"A person acted on {lease.key}: {after.record.history[-1].note if after.record.history else ''}",
                 hint="Nothing more is done here.",
                 code="person-acted",
             )
@@ -62,7 +70,7 @@ class Steps:
             view = self._handed_over(view, record, after, _reason(proof, said), lease)
         else:
             move = workflow.plan(self._writer.site, view.incident, to, self._writer.settings.jira)
-            view = self._writer.write(view, after, lease, move=move)
+            view = self.write(view, after, lease, move=move)
         if to in ENDED:
             lease.end(f"the incident went to {to}")
         announce(key, record, after)

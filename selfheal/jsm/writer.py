@@ -36,7 +36,7 @@ class Writer:
         self.directory = directory
         self.settings = settings
         self.run = run
-        self.ledger = Ledger(site, clock)
+        self.ledger = Ledger(site, clock, settings.jira.settle)
         self.claims = Claims(site, self.ledger, settings, clock, run or "selfheal")
         self.comments = Comments(site, self.ledger)
         self._clock = clock

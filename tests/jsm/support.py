@@ -28,6 +28,8 @@ from selfheal.incidents.record import (
     Verification,
 )
 from selfheal.incidents.states import State
+from selfheal.sandbox.emulator import InjectedFault
+from selfheal.sandbox.jira.app import JiraEmulator
 
 NOW = datetime(2026, 3, 1, 12, 0, 0, tzinfo=UTC)
 POD = ObjectRef(kind="Deployment", namespace="shop", name="cart")
@@ -123,3 +125,8 @@ def change(**over: Any) -> Change:
     return Change(
         **{"decision": "propose", "title": "Raise the memory of cart", "paths": ("cart.yaml",), **over}
     )
+
+
+def inject(jira: JiraEmulator, match: str, action: str, method: str = "", **more: Any) -> None:
+    """A misbehaviour of the emulated site, see `selfheal.sandbox.emulator`."""
+    jira.faults.append(InjectedFault(match=match, action=action, method=method, **more))

@@ -18,7 +18,7 @@ from selfheal.jsm.claims import Claims
 from selfheal.jsm.lease import Lease
 from selfheal.jsm.ledger import Ledger
 from selfheal.jsm.manager import JSMStateManager
-from tests.jsm.support import FakeClock, settings_for, verifiers
+from tests.jsm.support import FakeClock, inject, settings_for, verifiers
 from tests.jsm.timeline import START, SlowSite, Store, Timeline
 
 SETTLE = 1.0
@@ -32,7 +32,7 @@ def race(mode: str, *contenders: list[float], stored: Record | None = None) -> l
     def job(number: int, wanted: list[float]):
         site = SlowSite(store, clock, mode, wanted)
         options = settings_for("http://127.0.0.1:1", "token", jira={"settle": SETTLE})
-        claims = Claims(site, Ledger(site, clock), options, clock, f"run-{number}")
+        claims = Claims(site, Ledger(site, clock, SETTLE), options, clock, f"run-{number}")
         return lambda: claims.take("INC-1", Stage.ANALYZE)
 
     return clock.run([job(number, wanted) for number, wanted in enumerate(contenders)])
@@ -235,9 +235,3 @@ def test_a_claim_that_pretends_to_last_for_ever_blocks_nobody(jira, connect, clo
         key, "selfheal", records.dump(record.model_copy(update={"claim": forged}))
     )
     assert manager.claim(key, Stage.ANALYZE).epoch == 10
-
-
-def inject(jira, match: str, action: str, method: str = "", **more) -> None:
-    from selfheal.sandbox.emulator import InjectedFault
-
-    jira.faults.append(InjectedFault(match=match, action=action, method=method, **more))
