@@ -29,7 +29,6 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     ),
     "run": ("selfheal.cli.run", "run", "Heal the incidents assigned to the bot, all stages."),
     "stage": ("selfheal.cli.stage", "stage", "Run one stage of one incident."),
-    "repair": ("selfheal.cli.repair", "repair", "Propose the change of a repository that mends a cause."),
     "incidents": (
         "selfheal.cli.incidents",
         "incidents",

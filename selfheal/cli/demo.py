@@ -75,17 +75,20 @@ def _show(console: Console, names: tuple[str, ...], model: str) -> int:
 
 def _table(console: Console, document: dict[str, Any]) -> None:
     from rich.table import Table
+    from rich.text import Text
 
     from selfheal.redaction import terminal
     from selfheal.reports.markdown import row
 
-    table = Table(title=f"\n{len(document['incidents'])} incidents in {document['seconds']:.1f} s")
+    table = Table(
+        title=f"{len(document['incidents'])} incidents in {document['seconds']:.1f} s", title_justify="left"
+    )
     for heading in ("incident", "root cause", "fix", "pull request", "time", "requests", "state"):
-        table.add_column(
-            heading, overflow="fold", justify="right" if heading in ("time", "requests") else "left"
-        )
+        wraps = heading in ("root cause", "fix", "pull request")
+        table.add_column(heading, overflow="fold", no_wrap=not wraps)
     for incident in document["incidents"]:
-        cells = [terminal(cell) for cell in row(incident)]
-        style = "green" if cells[-1] == "RESOLVED" else "yellow"
-        table.add_row(*cells[:-1], f"[{style}]{cells[-1]}[/]")
+        *cells, state = (Text(terminal(cell)) for cell in row(incident))
+        state.stylize("green" if state.plain == "RESOLVED" else "yellow")
+        table.add_row(*cells, state)
+    console.print()
     console.print(table)
