@@ -36,6 +36,9 @@ _SHARED_BY_ENVIRONMENTS = re.compile(
 
 #: From this likeness on a path is a slip of another.
 SLIP = 0.85
+_PATH = "Probe/httpGet/path"
+
+_FILLED_IN = {"timeoutSeconds": 1, "successThreshold": 1}
 
 Past = tuple[Any, str]
 
@@ -96,7 +99,8 @@ def _options(edit: FieldEdit, query: Query, before: Any, sources: Sources) -> It
         if fallback is not None:
             yield from _options(edit, fallback, before, sources)
     elif isinstance(query, Exact):
-        yield query.value, query.origin
+        if not edit.field.endswith(_PATH) or _slip(before, (query.value,)) is not None:
+            yield query.value, query.origin
     elif isinstance(query, NearName):
         name = nearest(query.wanted, query.candidates)
         if name is not None:
@@ -139,13 +143,20 @@ def _one_of(edit: FieldEdit, query: OneOf, before: Any, sources: Sources) -> Ite
     confirmed = [value for value, _ in _earlier(edit, sources) if value in query.values]
     if confirmed:
         yield confirmed[0], query.origin
-    elif edit.field.endswith("/httpGet/path"):
-        # Another probe's path answers another question; it is taken only where this one is plainly a slip of it.
-        meant = nearest(str(before), [str(value) for value in query.values])
-        if meant is not None and likeness(str(before), meant) >= SLIP:
+    elif edit.field.endswith(_PATH):
+        meant = _slip(before, query.values)
+        if meant is not None:
             yield meant, query.origin
     elif len(query.values) == 1:
         yield query.values[0], query.origin
+
+
+def _slip(before: Any, values: Sequence[Any]) -> str | None:
+    """The path of which the present one is plainly a slip. Another probe's path answers another question, so being
+    the only other one there is tells nothing.
+    """
+    meant = nearest(str(before), [str(value) for value in values])
+    return meant if meant is not None and likeness(str(before), meant) >= SLIP else None
 
 
 def _raised(edit: FieldEdit, query: AtLeast, before: Any, sources: Sources) -> Past:
@@ -172,7 +183,7 @@ def _raised(edit: FieldEdit, query: AtLeast, before: Any, sources: Sources) -> P
 
 
 def fitting(value: Any, before: Any, where: str) -> Any:
-    """The value in the type that the field has: environment variables and data are text."""
+    """The value in the type that the field has, without what Kubernetes fills in by itself."""
     last = pointer.parts(where)[-1] if where else ""
     if (
         isinstance(value, int | float)
@@ -181,4 +192,9 @@ def fitting(value: Any, before: Any, where: str) -> Any:
         and last == "value"
     ):
         return str(value)
+    if isinstance(value, dict) and last.endswith("Probe"):
+        kept = {key: item for key, item in value.items() if _FILLED_IN.get(key) != item}
+        if isinstance(kept.get("httpGet"), dict) and kept["httpGet"].get("scheme") == "HTTP":
+            kept["httpGet"] = {key: item for key, item in kept["httpGet"].items() if key != "scheme"}
+        return kept
     return value

@@ -80,8 +80,14 @@ class WorkTree:
                 path = confined(name.decode("utf-8"))
             except (UnicodeDecodeError, Refused):
                 continue
-            if mode in ("100644", "100755"):
-                found[path] = _Entry(mode, sha, int(size))
+            if mode not in ("100644", "100755"):
+                continue
+            if not size.isdecimal():
+                raise SelfhealError(
+                    f"The object of {path} is missing from the clone.",
+                    hint="Fetch the repository completely.",
+                )
+            found[path] = _Entry(mode, sha, int(size))
         return found
 
     def files(self) -> tuple[str, ...]:

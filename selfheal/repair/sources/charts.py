@@ -100,7 +100,9 @@ def _related(tree: Any, goal: Goal, objects: Sequence[Object]) -> Iterator[Candi
     for at, value in walk(tree):
         if isinstance(goal, Move):
             if _flat(at[-1]) == _flat(goal.path[-1]) and alike(value, goal.before):
-                yield from (Candidate(at, value, renamed=name) for name in _spellings(str(goal.value)))
+                name = str(goal.value)
+                names = [name] if at[-1] == goal.path[-1] else _spellings(name)
+                yield from (Candidate(at, value, renamed=item) for item in names)
             continue
         if goal.before is not None and not isinstance(value, dict | list):
             yield from _leaf(at, value, goal)
@@ -127,7 +129,7 @@ def _spellings(name: str) -> list[str]:
     """A key as it may be spelled in values when a template changes its case."""
     words = [word.lower() for word in re.split(r"[^A-Za-z0-9]+", name) if word]
     camel = words[0] + "".join(word.title() for word in words[1:]) if words else name
-    return list(dict.fromkeys((name, camel, "_".join(words), "-".join(words))))
+    return list(dict.fromkeys((camel, "_".join(words), "-".join(words), name)))
 
 
 def _leaf(at: Path, value: Any, goal: Goal) -> Iterator[Candidate]:
