@@ -17,7 +17,7 @@ MONITOR = AgentDefinition(
         "1. Unless it is there already, move the incident to VERIFICATION_IN_PROGRESS with jsm_state_transition.\n"
         "2. Call rollout_verify once; it waits by itself.\n"
         "3. successful: move to INCIDENT_RESOLVED. ineffective with attempts left: move to ANALYSIS_IN_PROGRESS. regressed: "
-        "leave it, a revert is made. Anything else, or a revert (role revert): move to INCIDENT_REQUIRES_HUMAN with metadata "
+        "leave it, a revert is made. unfinished: leave it, the next run goes on. Anything else, or a revert (role revert): move to INCIDENT_REQUIRES_HUMAN with metadata "
         "code and reason.\n"
         "k8s_rollout_status, k8s_diagnose and k8s_events show more; jsm_state_checker tells where the incident stands."
     ),

@@ -166,7 +166,7 @@ def failure_of(name: str, error: BaseException) -> ModelFailed:
     """A vendor's error in our own words; its text stays behind."""
     seen: BaseException | None = error
     status = 0
-    names = []
+    names: list[str] = []
     while seen is not None and len(names) < 6:
         names.append(type(seen).__name__.lower())
         found = getattr(seen, "status_code", None)

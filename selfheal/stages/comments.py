@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from selfheal.incidents.record import Evidence, Record
+from selfheal.incidents.record import Evidence, Outcome, PullRequest, Record, Verification
 from selfheal.jsm.adf import Block, bullets, code, heading, link, paragraph
 
 _EVIDENCE = 6
@@ -54,22 +54,18 @@ def pull_request(record: Record) -> list[Block]:
     ]
 
 
-def outcome(record: Record) -> list[Block]:
-    """What the verification measured."""
-    found = record.verification
-    if found is None or found.outcome is None:
-        return []
-    request = record.pull_request
+def outcome(found: Verification, request: PullRequest) -> list[Block]:
+    """What the verification measured, and of which merge."""
+    word = found.outcome.value if found.outcome is not None else "unfinished"
     blocks: list[Block] = [
-        heading(f"Verification: {found.outcome.value}"),
-        paragraph(f"{found.good_samples} of {found.samples} samples were good."),
+        heading(f"Verification: {word}"),
+        paragraph(f"{found.good_samples} good samples in a row, {found.samples} in all."),
     ]
     if found.reasons:
         blocks.append(bullets(found.reasons[:6]))
-    if request is not None and request.url:
-        blocks.append(
-            link(f"Merged as {request.merge_sha[:12]} in pull request #{request.number}", request.url)
-        )
+    if word == Outcome.REGRESSED.value:
+        blocks.append(paragraph("The fix made things worse; its revert is proposed next."))
+    blocks.append(link(f"Merged as {request.merge_sha[:12]} in pull request #{request.number}", request.url))
     return blocks
 
 

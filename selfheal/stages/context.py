@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from selfheal.incidents.record import Record
 from selfheal.incidents.states import ENDED, Stage, State
 from selfheal.stages.modes import mode_for
 from selfheal.stages.work import Work
-from selfheal.tools.context import StageContext
-
-if TYPE_CHECKING:
-    from selfheal.rollout import RolloutVerification
+from selfheal.tools.context import Measures, StageContext
 
 #: Sources by stage; the credentials of each stage say the same (`stages.credentials`).
 _CLUSTER = frozenset({Stage.ANALYZE, Stage.DEPLOY})
@@ -26,7 +23,7 @@ def context_of(
     steps: Iterable[State],
     goal: Callable[[Record], bool],
     facts: dict[str, Any] | None = None,
-    verification: Callable[[Record, Callable[..., None]], RolloutVerification] | None = None,
+    verification: Callable[[Record, Callable[..., None]], Measures] | None = None,
 ) -> StageContext:
     """The context for one agent. ``steps``: states it may ask for; ``goal``: when its part is done."""
     assert work.incident is not None  # noqa: S101 - a stage's body runs only with an incident

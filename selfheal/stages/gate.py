@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from selfheal import progress
 from selfheal.errors import Refused
 from selfheal.incidents.states import State
 from selfheal.repair.gate import GateVerifier
 from selfheal.stages.modes import mode_for
 from selfheal.stages.work import Work
+
+if TYPE_CHECKING:
+    from selfheal.repository.tree import Tree
+
+#: Commits back on the branch within which a base may lie.
+_COMMITS = 200
 
 
 def serve(work: Work) -> None:
@@ -16,7 +24,7 @@ def serve(work: Work) -> None:
     if change is None or change.patch is None:
         raise Refused(f"{work.key} has no stored patch for the gate.", code="no-patch")
     patch = work.manager.get_patch(work.key, change.patch)
-    work.verifies(State.FIX_GENERATED, GateVerifier(work.tree, patch, work.settings))
+    work.verifies(State.FIX_GENERATED, GateVerifier(_base(work, change.base_sha), patch, work.settings))
     record = work.step(State.FIX_GENERATED)
     signed = record.change
     progress.emit("gate", rules=[verdict.rule for verdict in signed.policy] if signed else [])
@@ -27,6 +35,16 @@ def serve(work: Work) -> None:
             "The mode is observe: the proposed change is for a person to make.",
             _as_text(work, patch),
         )
+
+
+def _base(work: Work, sha: str) -> Tree:
+    """The commit that the change was made against. The branch may have moved on meanwhile; whether that matters is seen
+    when the change is written. Only commits of the branch itself count, whatever the record says.
+    """
+    tree = work.tree
+    if sha != tree.base_sha and any(commit.sha == sha for commit in tree.history(limit=_COMMITS)):
+        return tree.at(sha)
+    return tree
 
 
 def _as_text(work: Work, patch: bytes) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import threading
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, PrivateAttr
@@ -42,15 +43,13 @@ class StageTool(BaseTool):  # type: ignore[misc]  # CrewAI is not followed by th
 
     essential: ClassVar[bool] = True
     limit: ClassVar[float] = 120.0
+    #: What the tool does, with the arguments of its schema. Raises the house's errors.
+    work: ClassVar[Callable[..., dict[str, Any]]]
     _context: StageContext = PrivateAttr()
 
     def __init__(self, context: StageContext) -> None:
         super().__init__()
         self._context = context
-
-    def work(self, **arguments: Any) -> dict[str, Any]:
-        """What the tool does. Raises the house's errors."""
-        raise NotImplementedError
 
     def time_limit(self) -> float:
         """Seconds a call may take."""

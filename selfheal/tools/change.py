@@ -37,6 +37,8 @@ def suggested(context: StageContext) -> RepairResult:
             source=source,
             path=source.path if source is not None else "",
             tried=context.record.tried,
+            target=context.record.target,
+            now=context.clock.now(),
         )
     return context.plan
 
@@ -128,6 +130,13 @@ def judged(context: StageContext) -> tuple[PolicyVerdict, ...]:
     files = {path: (context.tree().read(path), after) for path, after in context.edits.items()}
     data = _packed(context, files)[0]
     verdicts: tuple[PolicyVerdict, ...] = judge(
-        context.tree(), data, settings=context.settings, analysis=context.record.analysis
+        context.tree(),
+        data,
+        settings=context.settings,
+        analysis=context.record.analysis,
+        source=context.record.source,
+        target=context.record.target,
+        tried=context.record.tried,
+        now=context.clock.now(),
     )
     return verdicts

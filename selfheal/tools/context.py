@@ -5,13 +5,13 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
 from selfheal.clock import Clock
 from selfheal.config import Settings
 from selfheal.diagnosis.engine import Diagnosis, diagnose
 from selfheal.errors import ConfigurationProblem, Refused, SelfhealError
-from selfheal.incidents.record import Evidence, Record
+from selfheal.incidents.record import Evidence, Record, Verification
 from selfheal.incidents.states import Stage, State
 
 if TYPE_CHECKING:
@@ -22,8 +22,17 @@ if TYPE_CHECKING:
     from selfheal.repair.plan import RepairResult
     from selfheal.repository.tree import Tree
 
+P = ParamSpec("P")
+T = TypeVar("T")
 #: Characters of incident text that are read.
 TEXT = 8_000
+
+
+class Measures(Protocol):
+    """A measurement of a deployment that is ready to run."""
+
+    def run(self) -> Verification:
+        """The verification, its outcome None when time ran out before there was one."""
 
 
 @dataclass
@@ -51,7 +60,7 @@ class StageContext:
     tree_source: Callable[[], Tree] | None = None
     pulls_source: Callable[[], PullRequests] | None = None
     #: Makes the measurement of a deployment, given what to call after each sample.
-    verification_source: Callable[[Callable[..., None]], Any] | None = None
+    verification_source: Callable[[Callable[..., None]], Measures] | None = None
     model: str = "builtin"
     missing: list[str] = field(default_factory=list)
     #: Set when nothing more may be done in this stage: the claim is lost, Jira is down, a credential is refused.
@@ -123,7 +132,7 @@ class StageContext:
         """GitHub."""
         return _there(self.pulls_source, self.stage, "GitHub")()
 
-    def verification(self, on_sample: Callable[..., None]) -> Any:
+    def verification(self, on_sample: Callable[..., None]) -> Measures:
         """The measurement of the deployment."""
         return _there(self.verification_source, self.stage, "the deployment")(on_sample)
 
@@ -159,7 +168,7 @@ class StageContext:
         self.edits.clear()
 
 
-def _there(source: Callable[[], Any] | None, stage: Stage, what: str) -> Callable[..., Any]:
+def _there(source: Callable[P, T] | None, stage: Stage, what: str) -> Callable[P, T]:
     if source is None:
         raise ConfigurationProblem(
             f"The {stage} stage has no access to {what}.",

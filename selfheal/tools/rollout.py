@@ -8,6 +8,7 @@ from pydantic import BaseModel
 
 from selfheal import progress
 from selfheal.errors import Refused
+from selfheal.incidents.record import Verification
 from selfheal.incidents.states import State
 from selfheal.redaction import redactor
 from selfheal.tools.base import BoundArguments, StageTool
@@ -19,14 +20,13 @@ class RolloutVerifyTool(StageTool):
     name: str = "rollout_verify"
     description: str = (
         "Measures the deployment: that what was merged runs, that it is rolled out, that the fault is gone for the whole "
-        "soak. One call takes minutes. Answers successful, ineffective, regressed or inconclusive, with reasons."
+        "soak. One call takes minutes. Answers successful, ineffective, regressed, inconclusive or unfinished, with reasons."
     )
     args_schema: type[BaseModel] = BoundArguments
 
     def time_limit(self) -> float:
-        """As long as the rollout and the soak may take, and some for reading the cluster."""
-        rules = self._context.settings.verification
-        return float(rules.rollout_timeout + rules.soak + 120)
+        """The stage's time: the measurement stops by itself before that is over."""
+        return float(self._context.settings.limits.stage_timeout)
 
     def work(self, incident_key: str) -> dict[str, Any]:
         """The outcome, stored in the record before it is answered."""
@@ -44,20 +44,13 @@ class RolloutVerifyTool(StageTool):
             context.store("verification", verification)
         clean = redactor()
         return {
-            "outcome": outcome.value if outcome is not None else "inconclusive",
+            "outcome": outcome.value if outcome is not None else "unfinished",
             "reasons": [clean.text(text)[:300] for text in verification.reasons[:6]],
             "samples": verification.samples,
             "good_samples": verification.good_samples,
         }
 
-    def _sampled(self, *about: Any, **facts: Any) -> None:
-        """After each sample: the claim is kept, people see how it goes."""
+    def _sampled(self, verification: Verification, *, phase: str, text: str, reason: str) -> None:
+        """After each look: the claim is kept, people see how it goes."""
         self._context.keep_claim()
-        if about and not facts:
-            facts = about[0] if isinstance(about[0], dict) else {"text": str(about[0])}
-        progress.emit(
-            "sample",
-            phase=str(facts.get("phase", "soak")),
-            text=str(facts.get("text", "")),
-            reason=str(facts.get("reason", "")),
-        )
+        progress.emit("sample", phase=phase, text=text, reason=reason)

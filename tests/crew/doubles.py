@@ -210,12 +210,10 @@ def incident(key=KEY, summary="cart keeps restarting", record=None, **more):
 
 def record(state=State.INCIDENT_DETECTED, **more):
     given = {
-        "target": Target(namespace="shop", kind="Deployment", name="cart"),
+        "target": Target(environment="production", namespace="shop", kind="Deployment", name="cart"),
         "source": Source(repository="acme/shop", path="deploy"),
-        "environment": None,
         **more,
     }
-    given.pop("environment")
     return Record(state=state, entered=START, **given)
 
 

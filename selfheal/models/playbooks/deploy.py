@@ -19,6 +19,8 @@ def playbook(facts: Facts) -> Steps:
         return stuck(seen)
     outcome = seen["outcome"]
     reasons = "; ".join(seen.get("reasons", ())) or "no reason was measured"
+    if outcome == "unfinished":
+        return ended(f"The deployment is not over yet: {reasons}")
     if facts["role"] == "revert":
         code, state = "reverted", "INCIDENT_REQUIRES_HUMAN"
         reason = (
