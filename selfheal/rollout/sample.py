@@ -106,7 +106,8 @@ def _kind(
     )
     lost = worse_than(counts, baseline)
     # While pods are replaced fewer may serve for a moment; it counts once the rollout has ended or is known to be ill.
-    if lost and (rollout.phase != "progressing" or same or new):
+    under_way = rollout.phase == "progressing" or (rollout.done and not arrival.whole)
+    if lost and (same or new or not under_way):
         return "worse", (*lost, *(f"{name} is new." for name in new))
     if same:
         return "fault", tuple(f"{name} is still there." for name in same)
