@@ -36,11 +36,12 @@ from selfheal.sandbox.github import (
 )
 from selfheal.sandbox.github.automation import Automation, Outcome
 from selfheal.sandbox.github.control import Control
-from selfheal.sandbox.github.hub import Clock, HistoryEntry, Hub
+from selfheal.sandbox.github.hub import HistoryEntry, Hub
 from selfheal.sandbox.github.people import People
 from selfheal.sandbox.github.repos import GitFailed
 from selfheal.sandbox.github.smart_http import SmartHttp
 from selfheal.sandbox.github.store import Protection
+from selfheal.sandbox.github.timing import Clock
 from selfheal.sandbox.github.web import LOGIN, Call, Refused, View, not_found
 
 PREFIX = "/api/v3"
@@ -117,7 +118,7 @@ class GitHubEmulator(Emulator):
             request.max_content_length = BODY_LIMIT
             call = Call(self.hub, request)
             with self.lock:
-                self.hub.settle()
+                self.hub.agenda.settle()
                 try:
                     response = view(call, **arguments)
                 except Refused as refused:
@@ -237,7 +238,7 @@ class GitHubEmulator(Emulator):
         LookupError for what is not there, ``Refused`` where GitHub refuses.
         """
         with self.lock:
-            self.hub.settle()
+            self.hub.agenda.settle()
             return self.people.review(repository, number, login, event, body, commit).id
 
     def approve(self, repository: str, number: int, login: str, body: str = "") -> int:
@@ -258,7 +259,7 @@ class GitHubEmulator(Emulator):
     def close(self, repository: str, number: int, login: str) -> None:
         """A person closes it without merging."""
         with self.lock:
-            self.hub.settle()
+            self.hub.agenda.settle()
             self.people.close(repository, number, login)
 
     def reopen(self, repository: str, number: int, login: str) -> None:
@@ -269,7 +270,7 @@ class GitHubEmulator(Emulator):
     def merge_as(self, login: str, repository: str, number: int, *, method: str = "merge") -> str:
         """A person merges; the SHA of the base then."""
         with self.lock:
-            self.hub.settle()
+            self.hub.agenda.settle()
             return self.people.merge(repository, number, login, method)
 
     def push_as(
@@ -323,4 +324,5 @@ class GitHubEmulator(Emulator):
 
 
 def _is_git(request: Request) -> bool:
-    return request.path.endswith(("/info/refs", "/git-upload-pack", "/git-receive-pack"))
+    services = ("/info/refs", "/git-upload-pack", "/git-receive-pack")
+    return request.path.endswith(services) and not request.path.startswith("/repos/")

@@ -96,7 +96,7 @@ class Automation:
             run.completed = record.updated = now
             self.hub.record(build.name, "check", repository, simulated=True, sha=sha, conclusion=conclusion)
 
-        self.hub.later(build.delay, finish)
+        self.hub.agenda.later(build.delay, finish)
 
     def _workflow(self, repository: Repository, name: str) -> Workflow:
         """The workflow of that name, or one that only the sandbox knows."""
@@ -132,4 +132,4 @@ class Automation:
             self.hub.review(repository, issue, login, "APPROVE", SIMULATED_REVIEW)
             self.hub.record(login, "approve", repository, simulated=True, number=issue.number)
 
-        self.hub.later(reviewer.delay, approve)
+        self.hub.agenda.later(reviewer.delay, approve)

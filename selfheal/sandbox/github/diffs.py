@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from selfheal.sandbox.github.repos import EMPTY_TREE, BareRepository
 
@@ -28,8 +29,9 @@ def diff_text(git: BareRepository, old: str, new: str) -> str:
     return out.decode(errors="replace")
 
 
-def diff_files(git: BareRepository, old: str, new: str) -> list[FileDiff]:
-    """Changed files in path order; ``old`` may be ``""`` for the first commit."""
+@lru_cache(maxsize=256)
+def diff_files(git: BareRepository, old: str, new: str) -> tuple[FileDiff, ...]:
+    """Changed files between two commits (by SHA) in path order; ``old`` may be ``""`` for the first commit."""
     out = git.run(
         "diff", "-M", "-z", "--raw", "--numstat", "--abbrev=40", "--no-ext-diff", old or EMPTY_TREE, new
     )
@@ -59,7 +61,7 @@ def diff_files(git: BareRepository, old: str, new: str) -> list[FileDiff]:
                 patch,
             )
         )
-    return files
+    return tuple(files)
 
 
 def _patches(text: str) -> list[str | None]:

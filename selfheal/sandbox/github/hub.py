@@ -7,11 +7,10 @@ a list and are carried out before the next call is served, so a test decides wit
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 
 from selfheal.sandbox.github.limits import Limits
 from selfheal.sandbox.github.merging import Merged, merge_commits
@@ -26,6 +25,7 @@ from selfheal.sandbox.github.store import (
     Review,
     Store,
 )
+from selfheal.sandbox.github.timing import Agenda, Clock, MachineClock
 from selfheal.sandbox.github.web import Refused, invalid
 
 REVIEW_STATES = {
@@ -37,26 +37,6 @@ REVIEW_STATES = {
 BODY_LIMIT = 65_536
 HeadListener = Callable[[Repository, str, str, "Issue | None"], None]
 HistoryEntry = tuple[str, Mapping[str, "bytes | str | None"], str, datetime]
-
-
-class Clock(Protocol):
-    """The two kinds of time asked for."""
-
-    def now(self) -> datetime:
-        """Aware wall-clock time."""
-
-    def monotonic(self) -> float:
-        """Seconds that never go backwards."""
-
-
-class MachineClock:
-    """The machine's own time."""
-
-    def now(self) -> datetime:
-        return datetime.now(UTC)
-
-    def monotonic(self) -> float:
-        return time.monotonic()
 
 
 class Hub:
@@ -71,7 +51,7 @@ class Hub:
         self.bot_token = "sandbox-github-bot"  # noqa: S105 - opens nothing but this server
         self.store = Store()
         self.on_head: list[HeadListener] = []
-        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self.agenda = Agenda(self.clock)
         self._merges: dict[tuple[Path, str, str], Merged] = {}
         self.clear()
 
@@ -87,7 +67,7 @@ class Hub:
         for repository in self.store.repositories.values():
             repository.git.remove()
         self.store = Store()
-        self._due.clear()
+        self.agenda.clear()
         self._merges.clear()
         self.limits.clear()
         self.store.ensure_account(self.bot, type="Bot")
@@ -99,23 +79,6 @@ class Hub:
     def now(self) -> datetime:
         """Wall-clock time."""
         return self.clock.now()
-
-    def later(self, seconds: float, action: Callable[[], None]) -> None:
-        """Do this in ``seconds``; at once when that is not positive."""
-        if seconds <= 0:
-            action()
-        else:
-            self._due.append((self.clock.monotonic() + seconds, self.store.next_id(), action))
-
-    def settle(self) -> None:
-        """Carry out what is due."""
-        while True:
-            ready = [item for item in self._due if item[0] <= self.clock.monotonic()]
-            if not ready:
-                return
-            item = min(ready, key=lambda entry: entry[:2])
-            self._due.remove(item)
-            item[2]()
 
     def record(
         self, who: str, what: str, repository: Repository, *, simulated: bool = False, **facts: Any

@@ -10,7 +10,7 @@ from selfheal.sandbox.emulator import json_response
 from selfheal.sandbox.github.web import DOCS
 
 if TYPE_CHECKING:
-    from selfheal.sandbox.github.hub import Clock
+    from selfheal.sandbox.github.timing import Clock
 
 HOUR = 3600
 ANONYMOUS = 60

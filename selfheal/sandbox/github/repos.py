@@ -110,6 +110,7 @@ class BareRepository:
     def __init__(self, path: Path) -> None:
         self.path = path
         self._commit = lru_cache(maxsize=4096)(self._read_commit)
+        self._relations: dict[tuple[str, str, str], str] = {}
         self._type = lru_cache(maxsize=4096)(self._read_type)
 
     @classmethod
@@ -261,13 +262,26 @@ class BareRepository:
         return int(self.text("rev-list", "--count", *revisions))
 
     def merge_base(self, one: str, other: str) -> str:
-        """The best common ancestor, or ``""``."""
-        done = self.attempt("merge-base", one, other)
-        return done.stdout.decode().strip() if done.returncode == 0 else ""
+        """The best common ancestor of two commits (by SHA), or ``""``."""
+        return self._relation("merge-base", one, other)
 
     def contains(self, tip: str, ancestor: str) -> bool:
-        """Is ``ancestor`` reachable from ``tip``?"""
-        return self.attempt("merge-base", "--is-ancestor", ancestor, tip).returncode == 0
+        """Is the commit ``ancestor`` reachable from the commit ``tip`` (by SHA)?"""
+        return self._relation("is-ancestor", ancestor, tip) == "yes"
+
+    def _relation(self, kind: str, one: str, other: str) -> str:
+        """How two commits are related never changes; only an answer about commits that are there is kept."""
+        key = (kind, one, other)
+        if key not in self._relations:
+            option = [] if kind == "merge-base" else ["--is-ancestor"]
+            done = self.attempt("merge-base", *option, one, other)
+            if done.returncode > 1:
+                return ""
+            if kind == "merge-base":
+                self._relations[key] = done.stdout.decode().strip()
+            else:
+                self._relations[key] = "no" if done.returncode else "yes"
+        return self._relations[key]
 
     def list_tree(self, tree: str, *, recursive: bool = False, path: str = "") -> list[TreeEntry]:
         """Entries of a tree-ish; ``path`` selects one entry, or a folder's content when it ends with ``/``."""

@@ -153,7 +153,7 @@ def compare(call: Call, owner: str, name: str, span: str) -> Response:
     page, size = call.window()
     if "per_page" not in call.request.args:
         size = 250
-    files = diff_files(git, common, new) if page == 1 else []
+    files = diff_files(git, common, new) if page == 1 else ()
     status = ("diverged" if behind else "ahead") if ahead else ("behind" if behind else "identical")
     url = f"{call.api}/repos/{repository.full_name}/compare/{span}"
     document = {
