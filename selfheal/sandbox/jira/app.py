@@ -121,7 +121,7 @@ class JiraEmulator(Emulator):
 
     def authenticate(self, request: Request) -> Response | str:
         via_gateway = bool(request.root_path)
-        if via_gateway and self._cloud_id and request.root_path.rpartition("/")[2] != self._cloud_id:
+        if via_gateway and self.site.cloud_id not in ("", request.root_path.rpartition("/")[2]):
             return gateway(404, "The requested cloud id does not exist").response()
         account = self._account(request.headers.get("Authorization", ""))
         if account is None or (self.behaviour.gateway_only and not via_gateway):

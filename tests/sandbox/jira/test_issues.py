@@ -293,7 +293,7 @@ def test_customers_see_their_own_requests_only(jira, call, key):
 
 
 def test_only_the_configured_cloud_is_served(jira, call):
-    jira._cloud_id = "right"
+    jira.site.cloud_id = "right"
     assert call("GET", "/ex/jira/right/rest/api/3/myself").status_code == 200
     assert call("GET", "/ex/jira/wrong/rest/api/3/myself").status_code == 404
     jira.behaviour.gateway_only = True
