@@ -76,8 +76,9 @@ def _judged(
         if remedy.escalate:
             raise NeedsPerson(remedy.escalate)
         derived = derive(
-            tree, analysis, remedy, settings=settings, source=source, target=target, tried=tried, tools=tools
-        )
+            tree, analysis, remedy, settings=settings, source=source, target=target, tried=tried, tools=tools,
+            changed=frozenset(changes),
+        )  # fmt: skip
         fields = [goal.field for goal in derived.goals if not permitted(goal.field, fault.writes)]
         if fields:
             raise Refused(f"{analysis.fault} may not write {', '.join(fields)}.")

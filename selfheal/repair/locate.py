@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -18,6 +19,12 @@ from selfheal.repository.paths import below
 Live = Callable[[ObjectRef], Object | None]
 #: Units beyond which the search is narrowed by what Argo CD or Flux say, or given up.
 UNITS = 400
+_ENVIRONMENTS = {
+    "production": frozenset({"production", "prod", "prd", "live"}),
+    "staging": frozenset({"staging", "stage", "stg", "preprod"}),
+    "test": frozenset({"test", "testing", "qa", "uat", "int", "integration"}),
+    "development": frozenset({"development", "dev", "sandbox", "local"}),
+}
 _ABSENT = object()
 
 
@@ -52,10 +59,19 @@ class Locator:
             self._rendered[unit] = [obj for obj in objects if not is_hook(obj)]
         return self._rendered[unit]
 
-    def find(self, refs: Sequence[ObjectRef], path: str, hints: Iterable[Unit] = ()) -> Located:
+    def find(
+        self,
+        refs: Sequence[ObjectRef],
+        path: str,
+        hints: Iterable[Unit] = (),
+        *,
+        environment: str = "",
+        changed: frozenset[str] = frozenset(),
+    ) -> Located:
         """The one unit that deploys all of ``refs``.
 
-        Raises NeedsPerson when none does, or when several fit alike; all of them are named.
+        Where several fit alike, the one named for the ``environment`` (or for the objects' namespace) counts, and for
+        a change that is given already one that reads all ``changed`` files. Raises NeedsPerson when none does, or when several fit alike; all of them are named.
         """
         found = self.all(refs, path, hints)
         if not found:
@@ -66,7 +82,7 @@ class Locator:
                 hint="Name the folder that deploys it with --path, or in `services:` of the configuration.",
                 code="source-not-found",
             )
-        best = self._best(found)
+        best = self._narrowed(self._best(found), (environment, refs[0].namespace), changed)
         if len(best) > 1:
             raise NeedsPerson(
                 "Several places in the repository deploy it alike: "
@@ -131,11 +147,28 @@ class Locator:
                 count += written is not _ABSENT and not alike(written, item.value)
         return count
 
+    def _narrowed(self, best: list[Located], names: Sequence[str], changed: frozenset[str]) -> list[Located]:
+        for name in names:
+            if len(best) > 1 and environments(name):
+                best = [item for item in best if environments(str(item.unit)) & environments(name)] or best
+        if len(best) > 1 and changed:
+            best = [item for item in best if changed <= self._inputs(item.unit)][:1] or best
+        return best
+
+    def _inputs(self, unit: Unit) -> frozenset[str]:
+        return source_for(unit.kind, self.tools).inputs(self.view, unit)
+
     def _best(self, found: list[Located]) -> list[Located]:
         least = min(item.mismatches for item in found)
         best = [item for item in found if item.mismatches == least]
         told = [item for item in best if item.unit.origin]
         return told or best
+
+
+def environments(text: str) -> frozenset[str]:
+    """The environments that a path or name speaks of."""
+    words = set(re.findall(r"[a-z]+", text.lower()))
+    return frozenset(name for name, spellings in _ENVIRONMENTS.items() if words & spellings)
 
 
 def kinds_in(view: View) -> tuple[str, ...]:

@@ -141,8 +141,12 @@ def derive(
     tried: Sequence[Tried] = (),
     target: Target | None = None,
     tools: Tools | None = None,
+    changed: frozenset[str] = frozenset(),
 ) -> Derived:
-    """Finds the unit and decides the values. Raises NeedsPerson."""
+    """Finds the unit and decides the values; ``changed`` are files of a change that is to be proven.
+
+    Raises NeedsPerson.
+    """
     if not remedy.edits:
         raise NeedsPerson(
             f"Nothing in a repository mends {analysis.fault}: {remedy.reason}", code="no-remedy"
@@ -152,7 +156,9 @@ def derive(
     locator = Locator(view, tools or Tools(), live=_live(snapshot), evidence=analysis.evidence)
     where = path or _configured(settings, source, refs[0], target)
     known = hints(view, refs[0].namespace)
-    located = locator.find(refs, where, known)
+    located = locator.find(
+        refs, where, known, environment=target.environment if target else "", changed=changed
+    )
     history = History(tree, locator, located)
     relatives = elsewhere(locator, located, known)
     _unless_drifted(remedy.edits, located, analysis, snapshot)
