@@ -109,7 +109,7 @@ class Permission:
 class Crash:
     """A defect of this version: it ends ``after`` seconds with ``exit_code``, having said ``log``.
 
-    With ``variable`` only while that variable has ``value``.
+    With ``variable`` only while that variable has ``value`` ("": or is not set).
     """
 
     log: tuple[str, ...]

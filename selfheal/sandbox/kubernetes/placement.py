@@ -136,13 +136,20 @@ def _spread(view: View, pod: Object, node: Object) -> Iterator[str]:
         counts: dict[str, int] = {}
         for name, other in view.nodes.items():
             value = labels_of(other).get(key)
-            if value is None or not selects(pod, other):
+            if value is None or not _counts(item, view, pod, other):
                 continue
             counts[value] = counts.get(value, 0) + sum(_counted(item, pod, held) for held in view.on[name])
         own = counts.get(labels_of(node)[key], 0) + int(matches(item.get("labelSelector"), labels_of(pod)))
         if own - min(counts.values(), default=0) > int(item.get("maxSkew") or 1):
             yield "node(s) didn't match pod topology spread constraints"
             return
+
+
+def _counts(item: Object, view: View, pod: Object, node: Object) -> bool:
+    """Whether a node's domain takes part in the constraint, by its inclusion policies."""
+    if item.get("nodeAffinityPolicy", "Honor") == "Honor" and not selects(pod, node):
+        return False
+    return item.get("nodeTaintsPolicy") != "Honor" or not any(_taints(view, pod, node))
 
 
 def _counted(item: Object, pod: Object, held: Object) -> int:

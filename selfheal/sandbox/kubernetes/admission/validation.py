@@ -48,12 +48,12 @@ def _metadata(obj: Object) -> Causes:
             )
 
 
-def pod_spec(spec: Any, path: str) -> Causes:
-    """A pod's spec; ``path`` is where it stands."""
+def pod_spec(spec: Any, path: str, claimed: frozenset[str] = frozenset()) -> Causes:
+    """A pod's spec; ``path`` is where it stands, ``claimed`` volumes that come from elsewhere."""
     containers = entries(spec, "containers")
     if not containers:
         yield f"{path}.containers", "Required value"
-    volumes = {str(volume.get("name")) for volume in entries(spec, "volumes")}
+    volumes = {str(volume.get("name")) for volume in entries(spec, "volumes")} | claimed
     names: set[str] = set()
     for word in ("initContainers", "containers"):
         for index, container in enumerate(entries(spec, word)):
@@ -132,7 +132,8 @@ def _workload(obj: Object) -> Causes:
             "spec.template.metadata.labels",
             f"Invalid value: {canonical(labels)}: `selector` does not match template `labels`",
         )
-    yield from pod_spec(dig(spec, "template", "spec", default={}), "spec.template.spec")
+    claimed = frozenset(str(dig(item, "metadata", "name")) for item in entries(spec, "volumeClaimTemplates"))
+    yield from pod_spec(dig(spec, "template", "spec", default={}), "spec.template.spec", claimed)
     restart = dig(spec, "template", "spec", "restartPolicy")
     if restart != "Always":
         yield (

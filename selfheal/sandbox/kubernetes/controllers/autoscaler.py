@@ -20,6 +20,7 @@ from selfheal.sandbox.kubernetes.store import Change
 
 PERIOD = 15.0
 TOLERANCE = 0.1
+STABILISATION = 300.0
 #: Answers what a pod's container uses of a resource now, None while that is not measured.
 Usage = Callable[[Object, str, str], Decimal | None]
 
@@ -40,12 +41,15 @@ class AutoscalerController:
     def __init__(self, cluster: Cluster, usage: Usage) -> None:
         self.cluster, self._usage = cluster, usage
         self.measured = True
+        self._recommended: dict[Key, list[tuple[float, int]]] = {}
 
     def wake(self, change: Change) -> Iterable[Key]:
+        # Also the first look comes after a period.
         if change.object["kind"] == "HorizontalPodAutoscaler" and (
             change.before is None or change.object.get("spec") != change.before.get("spec")
         ):
-            yield key_of(change.object)
+            self.cluster.look_again(self, key_of(change.object), PERIOD)
+        return ()
 
     def sync(self, key: Key) -> None:
         obj = self.cluster.store.at(key)
@@ -78,6 +82,8 @@ class AutoscalerController:
             self._write(obj, status | {"desiredReplicas": 0, "currentMetrics": None}, conditions)
             return
         metrics: list[Object] = [{"type": ""}]
+        held_up = False
+        self._recommended.setdefault(key_of(obj), [(self.cluster.now, current)])
         if current > high:
             desired, why = high, "Current number of replicas above Spec.MaxReplicas"
         elif current < low:
@@ -91,17 +97,31 @@ class AutoscalerController:
             named = "cpu resource utilization (percentage of request)"
             told = f"the HPA was able to successfully calculate a replica count from {named}"
             conditions = self._with(conditions, "ScalingActive", "True", "ValidMetricFound", told)
-            desired = min(max(wanted, low), high)
-            conditions = self._limited(conditions, wanted, low, high)
+            stable = self._stabilised(key_of(obj), wanted, current)
+            held_up = stable > wanted
+            desired = min(max(stable, low), high)
+            conditions = self._limited(conditions, stable, low, high)
         if desired != current:
             self._rescale(obj, target, desired, why)
             status["lastScaleTime"] = self.cluster.stamp()
             told = f"the HPA controller was able to update the target scale to {desired}"
             conditions = self._with(conditions, "AbleToScale", "True", "SucceededRescale", told)
+        elif held_up:
+            told = "recent recommendations were higher than current one, applying the highest recent recommendation"
+            conditions = self._with(conditions, "AbleToScale", "True", "ScaleDownStabilized", told)
         else:
             told = "recommended size matches current size"
             conditions = self._with(conditions, "AbleToScale", "True", "ReadyForNewScale", told)
         self._write(obj, status | {"desiredReplicas": desired, "currentMetrics": metrics}, conditions)
+
+    def _stabilised(self, key: Key, wanted: int, current: int) -> int:
+        """The highest recommendation of the last five minutes: scaling down waits."""
+        now = self.cluster.now
+        recent = [
+            item for item in self._recommended.get(key, [(now, current)]) if now - item[0] <= STABILISATION
+        ]
+        self._recommended[key] = [*recent, (now, wanted)]
+        return max(wanted, *(count for _time, count in recent), 0)
 
     def _unmeasured(
         self, obj: Object, status: dict[str, Any], conditions: list[Object], error: _MetricError
@@ -128,7 +148,7 @@ class AutoscalerController:
                 "resource metrics API: the server could not find the requested resource (get pods.metrics.k8s.io)",
             )
         pods = self._pods(target)
-        ready = [pod for pod in pods if is_true(pod, "Ready")]
+        ready = [pod for pod in pods if is_true(pod, "Ready") and self._measured_pod(pod, name)]
         requested = self._requested(pods, name)
         if not ready:
             raise _MetricError(
@@ -173,6 +193,12 @@ class AutoscalerController:
                     )
                 total += amount(held)
         return total
+
+    def _measured_pod(self, pod: Object, name: str) -> bool:
+        return all(
+            self._usage(pod, str(item["name"]), name) is not None
+            for item in entries(pod, "spec", "containers")
+        )
 
     def _used(self, pod: Object, name: str) -> Decimal:
         found = (self._usage(pod, str(item["name"]), name) for item in entries(pod, "spec", "containers"))

@@ -18,6 +18,7 @@ from selfheal.sandbox.kubernetes.objects import (
 from selfheal.sandbox.kubernetes.quantity import amount
 from selfheal.sandbox.kubernetes.selectors import matches
 from selfheal.sandbox.kubernetes.store import Change
+from selfheal.sandbox.kubernetes.timeline import moment
 from selfheal.sandbox.kubernetes.volumes import SELECTED
 
 NONE = "kubernetes.io/no-provisioner"
@@ -121,7 +122,9 @@ class VolumeController:
             )
         elif waits:
             pod = self._consumer(claim)
-            if pod is None:
+            # A claim is looked at before the pod that it was made for is there.
+            young = self.cluster.now - (moment(claim["metadata"]["creationTimestamp"]) or 0.0) < 1
+            if pod is None or young:
                 self._tell(
                     claim, "WaitForFirstConsumer", "waiting for first consumer to be created before binding"
                 )

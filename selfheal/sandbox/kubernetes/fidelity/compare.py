@@ -15,7 +15,9 @@ _CONDITIONED = (
     ("poddisruptionbudgets", "PodDisruptionBudget"), ("horizontalpodautoscalers", "HorizontalPodAutoscaler"),
 )  # fmt: skip
 #: A container between two runs is caught in one of these or the other.
-_BETWEEN = frozenset({"CrashLoopBackOff", "running", "Error", "OOMKilled", "Completed", "RunContainerError", "StartError"})
+_BETWEEN = frozenset(
+    {"CrashLoopBackOff", "running", "Error", "OOMKilled", "Completed", "RunContainerError", "StartError"}
+)
 _PULL = frozenset({"ErrImagePull", "ImagePullBackOff"})
 
 Facts = dict[tuple[str, str], frozenset[str]]
@@ -106,6 +108,9 @@ def _about(side: _Recorded | _Embedded, event: Object, pods: dict[str, Object]) 
 
 def _reason(event: Object) -> str:
     reason, message = str(event["reason"]), str(event["message"])
+    if reason == "Pulling":
+        # Whether an image was on the node already depends on which node it was.
+        return "Pulled"
     if reason == "Unhealthy":
         return f"{reason}({message.partition(' probe')[0]})"
     if reason == "Failed":

@@ -31,7 +31,10 @@ class Seen:
     @property
     def ended(self) -> Object:
         """Its last end, empty when it never ended."""
-        return dig(self.status, "state", "terminated") or dig(self.status, "lastState", "terminated", default={})
+        ended: Object = dig(self.status, "state", "terminated") or dig(
+            self.status, "lastState", "terminated", default={}
+        )
+        return ended
 
     @property
     def waits_for(self) -> str:
@@ -39,7 +42,9 @@ class Seen:
 
     @property
     def words(self) -> tuple[str, ...]:
-        return tuple(str(word) for word in (*(self.spec.get("command") or ()), *(self.spec.get("args") or ())))
+        return tuple(
+            str(word) for word in (*(self.spec.get("command") or ()), *(self.spec.get("args") or ()))
+        )
 
     def told(self, text: str) -> bool:
         """Whether an event about it says so."""
@@ -57,12 +62,17 @@ def seen(recording: Recording) -> list[Seen]:
     found = []
     for pod in recording.all("pods"):
         own = [event for event in events if dig(event, "involvedObject", "uid") == pod["metadata"]["uid"]]
-        for word, statuses in (("initContainers", "initContainerStatuses"), ("containers", "containerStatuses")):
+        for word, statuses in (
+            ("initContainers", "initContainerStatuses"),
+            ("containers", "containerStatuses"),
+        ):
             status = {str(item["name"]): item for item in entries(pod, "status", statuses)}
             for spec in entries(pod, "spec", word):
                 name = str(spec["name"])
                 about = tuple(
-                    event for event in own if f"{{{name}}}" in str(dig(event, "involvedObject", "fieldPath", default=f"{{{name}}}"))
+                    event
+                    for event in own
+                    if f"{{{name}}}" in str(dig(event, "involvedObject", "fieldPath", default=f"{{{name}}}"))
                 )
                 if name in status:
                     log = tuple(recording.log(pod, name))
@@ -70,8 +80,8 @@ def seen(recording: Recording) -> list[Seen]:
     return found
 
 
-def behaviours(recording: Recording) -> dict[str, ImageBehaviour]:
-    """By image; images that could not be found are left out."""
+def behaviours(recording: Recording, before: Recording | None = None) -> dict[str, ImageBehaviour]:
+    """By image; images that could not be found are left out. What no pod shows is taken from ``before``."""
     by_image: dict[str, list[Seen]] = {}
     for item in seen(recording):
         by_image.setdefault(str(item.spec["image"]), []).append(item)
@@ -79,12 +89,41 @@ def behaviours(recording: Recording) -> dict[str, ImageBehaviour]:
         for word in ("initContainers", "containers"):
             for spec in entries(obj, "spec", word):
                 by_image.setdefault(str(spec["image"]), [])
+    earlier: dict[str, list[Seen]] = {}
+    for item in seen(before) if before is not None else ():
+        earlier.setdefault(str(item.spec["image"]), []).append(item)
     table = {}
-    for image, items in by_image.items():
-        if any("not found" in str(dig(item.status, "state", "waiting")) and item.waits_for in _PULLS for item in items):
+    for image, held in by_image.items():
+        items = held or earlier.get(image, [])
+        if any(
+            "not found" in str(dig(item.status, "state", "waiting")) and item.waits_for in _PULLS
+            for item in items
+        ):
             continue
         table[image] = _behaviour(items)
+    for image, cpu in _measured(recording).items():
+        if image in table:
+            table[image] = replace(table[image], cpu=cpu)
     return table
+
+
+def _measured(recording: Recording) -> dict[str, str]:
+    """CPU by image, of workloads whose autoscaler reported it."""
+    found = {}
+    for scaler in recording.all("horizontalpodautoscalers"):
+        value = next(
+            (
+                dig(item, "resource", "current", "averageValue")
+                for item in entries(scaler, "status", "currentMetrics")
+            ),
+            None,
+        )
+        target = dig(scaler, "spec", "scaleTargetRef", "name")
+        for obj in recording.items("deployments", str(scaler["metadata"]["namespace"])):
+            containers = entries(obj, "spec", "template", "spec", "containers")
+            if value and obj["metadata"]["name"] == target and len(containers) == 1:
+                found[str(containers[0]["image"])] = str(value)
+    return found
 
 
 def _templates(recording: Recording) -> Iterable[Object]:
@@ -111,7 +150,8 @@ def _behaviour(items: list[Seen]) -> ImageBehaviour:
 
 
 def _of_group(items: list[Seen]) -> ImageBehaviour:
-    made = ImageBehaviour(user="1000", cpu="1m")
+    refused = any(item.told("connection refused") and item.status.get("ready") for item in items)
+    made = ImageBehaviour(user="1000", cpu="1m", startup_seconds=1.0 if refused else 0.1)
     for item in items:
         made = _serving(made, item)
     for item in items:
@@ -119,6 +159,10 @@ def _of_group(items: list[Seen]) -> ImageBehaviour:
     root = any("will run as root" in str(dig(item.status, "state", "waiting")) for item in items)
     broken = {item.words[0] for item in items if item.words and item.ended.get("reason") == "StartError"}
     commands = {item.words[0] for item in items if item.words} - broken
+    for item in items:
+        command = dig(item.spec, "readinessProbe", "exec", "command", default=[])
+        if command and item.status.get("ready"):
+            commands.add(str(command[0]))
     return replace(made, user="0" if root else "1000", commands=frozenset(commands))
 
 
@@ -134,19 +178,31 @@ def _serving(made: ImageBehaviour, item: Seen) -> ImageBehaviour:
         probe = item.spec.get(word)
         if not isinstance(probe, dict):
             continue
-        failed = [str(event["message"]) for event in item.events if str(event.get("message")).startswith(word[:4].capitalize())]
+        failed = [
+            str(event["message"])
+            for event in item.events
+            if str(event.get("message")).startswith(word[:4].capitalize())
+        ]
         number = _number(item.spec, probe)
         get = probe.get("httpGet")
         killed = item.told(f"failed {word.removesuffix('Probe')} probe")
         if ready and not killed and number:
             protocol = "https" if dig(get, "scheme") == "HTTPS" else ("http" if get else "tcp")
-            ports[number] = Port(number, protocol="http" if protocol == "tcp" and number in ports else protocol)
+            ports[number] = Port(
+                number, protocol="http" if protocol == "tcp" and number in ports else protocol
+            )
         if get:
             codes = [match.group(1) for text in failed if (match := _STATUS.search(text))]
             paths[str(get.get("path"))] = Answer(int(codes[-1])) if codes else Answer(200)
         # Refused all along: that port is nobody's.
         running = "running" in item.status.get("state", {})
-        if running and not ready and word == "readinessProbe" and failed and all("refused" in text for text in failed):
+        if (
+            running
+            and not ready
+            and word == "readinessProbe"
+            and failed
+            and all("refused" in text for text in failed)
+        ):
             ports.pop(number or 0, None)
     return replace(made, ports=tuple(ports.values()), paths=paths)
 
@@ -155,7 +211,9 @@ def _number(spec: Object, probe: Object) -> int | None:
     port = next((probe[name].get("port") for name in ("httpGet", "tcpSocket", "grpc") if name in probe), None)
     if isinstance(port, int):
         return port
-    return next((int(item["containerPort"]) for item in entries(spec, "ports") if item.get("name") == port), None)
+    return next(
+        (int(item["containerPort"]) for item in entries(spec, "ports") if item.get("name") == port), None
+    )
 
 
 def _ending(made: ImageBehaviour, item: Seen, items: list[Seen]) -> ImageBehaviour:
@@ -167,14 +225,20 @@ def _ending(made: ImageBehaviour, item: Seen, items: list[Seen]) -> ImageBehavio
         limit = amount(dig(item.spec, "resources", "limits", "memory", default="64Mi"))
         return replace(made, memory=str(int(limit * 3 / 2)), oom_after=seconds)
     if item.told("probe, will be restarted"):
-        refused = item.told("Liveness probe failed") and item.told("refused") and not _STATUS.search(_texts(item))
+        refused = (
+            item.told("Liveness probe failed") and item.told("refused") and not _STATUS.search(_texts(item))
+        )
         return replace(made, term_code=code, startup_seconds=_LONG if refused else made.startup_seconds)
-    if dig(item.pod, "spec", "restartPolicy") != "Always" and code == 0 or item.spec in entries(item.pod, "spec", "initContainers") and code == 0:
+    if (dig(item.pod, "spec", "restartPolicy") != "Always" and code == 0) or (
+        item.spec in entries(item.pod, "spec", "initContainers") and code == 0
+    ):
         return replace(made, run_seconds=seconds)
     if code == 0 and not item.status.get("restartCount"):
         return made
     variable, value = _difference(item, items)
-    return replace(made, crash=Crash(item.log, code, seconds, variable, value))
+    # Refused until it ended: it never came to listen.
+    listens = _LONG if item.told("connection refused") else made.startup_seconds
+    return replace(made, startup_seconds=listens, crash=Crash(item.log, code, seconds, variable, value))
 
 
 def _texts(item: Seen) -> str:
@@ -188,7 +252,7 @@ def _difference(item: Seen, items: list[Seen]) -> tuple[str, str]:
         if other.ended or not other.status.get("ready"):
             continue
         theirs = {str(entry.get("name")): str(entry.get("value", "")) for entry in entries(other.spec, "env")}
-        for name, value in own.items():
-            if theirs.get(name) != value:
-                return name, value
+        for name in sorted({*own, *theirs}):
+            if theirs.get(name, "") != own.get(name, ""):
+                return name, own.get(name, "")
     return "", ""

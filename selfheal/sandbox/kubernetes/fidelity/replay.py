@@ -4,12 +4,22 @@ from __future__ import annotations
 
 import base64
 import json
+import re
 
 from selfheal.sandbox.kubernetes.app import KubernetesEmulator
 from selfheal.sandbox.kubernetes.behaviour import Registry, registry_host
 from selfheal.sandbox.kubernetes.fidelity.derive import behaviours, seen
 from selfheal.sandbox.kubernetes.fidelity.recording import Recording
-from selfheal.sandbox.kubernetes.objects import Key, Object, annotations_of, controller_of, copied, dig, entries, labels_of
+from selfheal.sandbox.kubernetes.objects import (
+    Key,
+    Object,
+    annotations_of,
+    controller_of,
+    copied,
+    dig,
+    entries,
+    labels_of,
+)
 
 _CLUSTER = ("namespaces", "storageclasses", "ingressclasses")
 _NAMESPACED = (
@@ -23,11 +33,14 @@ _SERVER = ("uid", "resourceVersion", "generation", "creationTimestamp", "ownerRe
 SETTLE = 20.0
 
 
-def replay(recording: Recording) -> KubernetesEmulator:
-    """A cluster in which the recording was played, standing still at its end."""
+def replay(recording: Recording, before: Recording | None = None) -> KubernetesEmulator:
+    """A cluster in which the recording was played, standing still at its end.
+
+    ``before`` is a snapshot without the fault: configuration is as there until the present templates are applied.
+    """
     nodes = [_bare(node, keep_status=True) for node in recording.items("nodes")]
     emulator = KubernetesEmulator(time_factor=0, nodes=nodes)
-    emulator.images.update(behaviours(recording))
+    emulator.images.update(behaviours(recording, before))
     for item in seen(recording):
         if "failed to authorize" in str(dig(item.status, "state", "waiting")):
             image = str(item.spec["image"])
@@ -35,11 +48,22 @@ def replay(recording: Recording) -> KubernetesEmulator:
             emulator.images.setdefault(image, next(iter(emulator.images.values())))
     emulator.delete(Key("StorageClass", "", "standard"))
     objects = [_bare(obj) for name in _CLUSTER for obj in recording.items(name)]
-    objects += [_bare(obj) for name in _NAMESPACED for obj in recording.all(name) if controller_of(obj) is None]
-    objects = [_with_credentials(recording, obj) for obj in objects if obj["metadata"]["name"] != "kube-root-ca.crt"]
+    objects += [
+        _bare(obj) for name in _NAMESPACED for obj in recording.all(name) if controller_of(obj) is None
+    ]
+    objects = [
+        _with_credentials(recording, obj) for obj in objects if obj["metadata"]["name"] != "kube-root-ca.crt"
+    ]
     seconds = max(recording.seconds(), SETTLE + 10)
-    older = {_place(obj): template for obj in recording.all("deployments") if (template := _earlier(recording, obj))}
-    emulator.apply([_with_template(obj, older.get(_place(obj))) for obj in objects])
+    older: dict[tuple[str, str, str], Object | None] = {
+        _place(obj): template
+        for obj in recording.all("deployments")
+        if (template := _earlier(recording, obj))
+    }
+    config = {_place(obj): _bare(obj) for obj in (before.all("configmaps") if before else ())}
+    scales = _first_scales(recording)
+    early = [_with_template(config.get(_place(obj), obj), older.get(_place(obj))) for obj in objects]
+    emulator.apply([_scaled(obj, scales.get(_place(obj))) for obj in early])
     emulator.advance(SETTLE)
     hooks = [_bare(obj) for obj in recording.items("validatingwebhookconfigurations")]
     emulator.apply([*objects, *hooks])
@@ -109,14 +133,40 @@ def _with_template(obj: Object, template: Object | None) -> Object:
     return obj if template is None else {**obj, "spec": {**obj["spec"], "template": template}}
 
 
+def _first_scales(recording: Recording) -> dict[tuple[str, str, str], int]:
+    """By Deployment the number of pods it was first scaled to, as its event says."""
+    found: dict[tuple[str, str, str], int] = {}
+    for event in recording.all("events"):
+        match = re.search(r"Scaled up replica set \S+ from 0 to (\d+)", str(event.get("message")))
+        involved = event["involvedObject"]
+        if match and involved["kind"] == "Deployment":
+            place = ("Deployment", str(involved["namespace"]), str(involved["name"]))
+            found[place] = max(found.get(place, 0), int(match.group(1)))
+    return found
+
+
+def _scaled(obj: Object, count: int | None) -> Object:
+    return (
+        obj
+        if not count
+        else {**obj, "spec": {**obj["spec"], "replicas": min(count, int(obj["spec"].get("replicas", count)))}}
+    )
+
+
 def _remove_pods(recording: Recording, emulator: KubernetesEmulator) -> None:
     """What was restarted while it could not come back: workloads that had no pod left."""
     left = {recording.workload(pod) for pod in recording.all("pods")}
     for item in recording.all("replicasets"):
-        if not dig(item, "status", "replicas") and dig(item, "spec", "replicas") and recording.workload(item) not in left:
+        if (
+            not dig(item, "status", "replicas")
+            and dig(item, "spec", "replicas")
+            and recording.workload(item) not in left
+        ):
             for pod in emulator.objects("Pod", str(item["metadata"]["namespace"])):
                 if all(labels_of(pod).get(name) == value for name, value in _wanted(item).items()):
-                    emulator.delete(Key("Pod", str(pod["metadata"]["namespace"]), str(pod["metadata"]["name"])))
+                    emulator.delete(
+                        Key("Pod", str(pod["metadata"]["namespace"]), str(pod["metadata"]["name"]))
+                    )
 
 
 def _wanted(item: Object) -> dict[str, str]:

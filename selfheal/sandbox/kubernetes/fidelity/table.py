@@ -9,6 +9,8 @@ from selfheal.sandbox.kubernetes.fidelity.compare import Difference, differences
 from selfheal.sandbox.kubernetes.fidelity.recording import Recording
 from selfheal.sandbox.kubernetes.fidelity.replay import replay
 
+#: A recording shows one moment. It is compared with the nearest of so many, so many seconds apart.
+MOMENTS, EVERY = 10, 6.0
 BEGIN, END = "<!-- fidelity: begin -->", "<!-- fidelity: end -->"
 
 
@@ -17,8 +19,13 @@ def measure(recordings: Path) -> tuple[list[str], list[Difference]]:
     cases = sorted(path.name for path in recordings.iterdir() if (path / "faulty").is_dir())
     found: list[Difference] = []
     for case in cases:
-        recording = Recording(recordings / case / "faulty")
-        found += differences(case, recording, replay(recording))
+        recording, healthy = Recording(recordings / case / "faulty"), Recording(recordings / case / "healthy")
+        emulator = replay(recording, healthy)
+        best = differences(case, recording, emulator)
+        for _moment in range(MOMENTS):
+            emulator.advance(EVERY)
+            best = min(best, differences(case, recording, emulator), key=len)
+        found += best
     return cases, found
 
 

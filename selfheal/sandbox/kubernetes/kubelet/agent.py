@@ -17,6 +17,9 @@ from selfheal.sandbox.kubernetes.quantity import amount
 from selfheal.sandbox.kubernetes.rbac import allowed
 from selfheal.sandbox.kubernetes.store import Change
 
+#: Seconds until a container that started shows up in the resource metrics.
+MEASURED = 15.0
+
 
 class Kubelet:
     """Brings pods about that have a node."""
@@ -120,10 +123,10 @@ class Kubelet:
         return worker.listening() if worker else {}
 
     def usage(self, pod: Object, container: str, resource: str) -> Decimal | None:
-        """What a container uses of cpu or memory now; None while it does not run."""
+        """What a container uses of cpu or memory; None while it is not measured."""
         worker = self.workers.get(str(pod["metadata"]["uid"]))
         runner = next((item for item in worker.runners if item.name == container), None) if worker else None
-        if runner is None or not runner.running:
+        if runner is None or not runner.running or self.cluster.now - runner.began < MEASURED:
             return None
         limit = dig(runner.spec, "resources", "limits", resource)
         if resource == "cpu":

@@ -44,6 +44,7 @@ class ContainerRunner:
         self.env: dict[str, str] = {}
         self.behaviour = ImageBehaviour()
         self.works = self.listening = False
+        self.began = 0.0
         self._crashes = 0
         self._pull_delay = BACK_OFF
         self._timers: list[Timer] = []
@@ -198,7 +199,7 @@ class ContainerRunner:
             return
         self._event("Normal", "Started", "Container started")
         self.state = {"running": {"startedAt": stamp(now)}}
-        self._began = now
+        self.began = now
         if self.has_log:
             self.previous = self.log
         self.log, self.has_log = deque(maxlen=LOG_LINES), True
@@ -266,7 +267,7 @@ class ContainerRunner:
             "exitCode": code, "reason": reason, "startedAt": began, "finishedAt": stamp(self.cluster.now),
             "containerID": self.container_id,
         }  # fmt: skip
-        if self.cluster.now - self._began >= 2 * MAX_BACK_OFF:
+        if self.cluster.now - self.began >= 2 * MAX_BACK_OFF:
             self._crashes = 0
         self._cancel()
         self.listening = self.ready = self.started = False

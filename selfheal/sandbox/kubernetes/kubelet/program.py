@@ -88,7 +88,7 @@ def begin(kubelet: Kubelet, start: Start) -> Plan:
         return plan
     limit = dig(start.container, "resources", "limits", "memory")
     crash = behaviour.crash
-    if crash is not None and (not crash.variable or start.env.get(crash.variable) == crash.value):
+    if crash is not None and (not crash.variable or start.env.get(crash.variable, "") == crash.value):
         plan.lines += [(crash.after, line) for line in crash.log]
         plan.end = Ending(crash.after, crash.exit_code, "Error" if crash.exit_code else "Completed")
     elif limit is not None and memory_needed(behaviour, start.env) > amount(limit):
