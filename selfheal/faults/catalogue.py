@@ -14,6 +14,7 @@ from selfheal.faults.dependency_read_only import DependencyReadOnly
 from selfheal.faults.dependency_unreachable import DependencyUnreachable
 from selfheal.faults.dns_misconfigured import DnsMisconfigured
 from selfheal.faults.env_var_invalid import EnvVarInvalid
+from selfheal.faults.hpa_misconfigured import HpaMisconfigured
 from selfheal.faults.image_not_found import ImageNotFound
 from selfheal.faults.image_pull_unauthorized import ImagePullUnauthorized
 from selfheal.faults.image_registry_unreachable import ImageRegistryUnreachable
@@ -21,6 +22,7 @@ from selfheal.faults.init_container_failed import InitContainerFailed
 from selfheal.faults.interface import Fault
 from selfheal.faults.limit_range_violated import LimitRangeViolated
 from selfheal.faults.liveness_probe_misconfigured import LivenessProbeMisconfigured
+from selfheal.faults.network_policy_blocking import NetworkPolicyBlocking
 from selfheal.faults.node_affinity_mismatch import NodeAffinityMismatch
 from selfheal.faults.node_cordoned import NodeCordoned
 from selfheal.faults.node_selector_mismatch import NodeSelectorMismatch
@@ -31,8 +33,11 @@ from selfheal.faults.pv_occupied import PvOccupied
 from selfheal.faults.pvc_binding_mismatch import PvcBindingMismatch
 from selfheal.faults.pvc_storage_class_missing import PvcStorageClassMissing
 from selfheal.faults.quota_exceeded import QuotaExceeded
+from selfheal.faults.rbac_forbidden import RbacForbidden
 from selfheal.faults.readiness_probe_misconfigured import ReadinessProbeMisconfigured
 from selfheal.faults.resources_unschedulable import ResourcesUnschedulable
+from selfheal.faults.rollout_stuck import RolloutStuck
+from selfheal.faults.scaled_to_zero import ScaledToZero
 from selfheal.faults.service_account_missing import ServiceAccountMissing
 from selfheal.faults.service_port_mismatch import ServicePortMismatch
 from selfheal.faults.service_protocol_mismatch import ServiceProtocolMismatch
@@ -80,6 +85,11 @@ CATALOGUE: tuple[Fault, ...] = (
     DependencyExhausted(),
     DependencyReadOnly(),
     DnsMisconfigured(),
+    NetworkPolicyBlocking(),
+    HpaMisconfigured(),
+    ScaledToZero(),
+    RolloutStuck(),
+    RbacForbidden(),
 )
 
 

@@ -98,6 +98,10 @@ EXCEPTIONS: frozenset[tuple[str, str]] = frozenset(
         ("job-failed", "app-crash"),
         ("job-failed", "env-var-invalid"),
         ("job-failed", "dependency-unreachable"),
+        # A program without time on the processor answers its probes late.
+        ("cpu-throttled", "startup-probe-missing"),
+        ("cpu-throttled", "liveness-probe-misconfigured"),
+        ("cpu-throttled", "readiness-probe-misconfigured"),
         # An init container that cannot do its work is blamed as such, whatever it is told to wait for.
         ("init-container-failed", "dependency-unreachable"),
         ("init-container-failed", "dns-misconfigured"),
