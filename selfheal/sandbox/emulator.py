@@ -120,6 +120,10 @@ class Emulator:
         """A 429 of the vendor's shape when the caller is over its rate, else None."""
         return None
 
+    def changes(self, request: Request) -> bool:
+        """Is this a request that changes something when it succeeds? Some POSTs only ask."""
+        return request.method in WRITES
+
     # -- routes --------------------------------------------------------------------------------------------
 
     def route(self, method: str, path: str, handler: Handler) -> None:
@@ -195,7 +199,7 @@ class Emulator:
                     "path": request.path,
                     "query": request.query_string.decode(errors="replace"),
                     "status": status,
-                    "effect": effect and request.method in WRITES,
+                    "effect": effect and self.changes(request),
                     "who": who,
                 }
             )
