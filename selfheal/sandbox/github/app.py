@@ -109,6 +109,10 @@ class GitHubEmulator(Emulator):
             refused = self.hub.limits.refusal(who, request.method)
         return None if refused is None else self._decorated(refused, who)
 
+    def changes(self, request: Request) -> bool:
+        """A fetch and a GraphQL query are POSTs that only ask."""
+        return super().changes(request) and not request.path.endswith(("/git-upload-pack", "/graphql"))
+
     def not_found(self, request: Request) -> Response:
         """GitHub's 404, also for a path that the sandbox does not know."""
         return self._decorated(not_found().response(), request.environ.get(LOGIN, ""))

@@ -42,6 +42,14 @@ def test_a_public_repository_is_cloned_without_a_token(server, tmp_path):
     assert (tmp_path / "b/README.md").exists()
 
 
+def test_only_a_push_counts_as_a_write(server, clone):
+    assert [item["path"] for item in server.requests if item["effect"]] == []
+    commit(clone, "README.md", "# Mine\n")
+    git("push", "--quiet", "origin", "HEAD:topic", cwd=clone)
+    [written] = [item for item in server.requests if item["effect"]]
+    assert (written["path"], written["who"]) == ("/acme/shop.git/git-receive-pack", "selfheal[bot]")
+
+
 def test_history_keeps_authors_and_dates(server, tmp_path):
     when = [datetime(2026, 1, day, 8, 30, tzinfo=UTC) for day in (5, 9)]
     server.add_repository(
