@@ -8,6 +8,8 @@ from selfheal.faults.bad_release import BadRelease
 from selfheal.faults.command_invalid import CommandInvalid
 from selfheal.faults.config_key_missing import ConfigKeyMissing
 from selfheal.faults.config_ref_missing import ConfigRefMissing
+from selfheal.faults.container_runtime_unavailable import ContainerRuntimeUnavailable
+from selfheal.faults.cpu_throttled import CpuThrottled
 from selfheal.faults.dependency_auth_failed import DependencyAuthFailed
 from selfheal.faults.dependency_exhausted import DependencyExhausted
 from selfheal.faults.dependency_read_only import DependencyReadOnly
@@ -20,11 +22,16 @@ from selfheal.faults.image_pull_unauthorized import ImagePullUnauthorized
 from selfheal.faults.image_registry_unreachable import ImageRegistryUnreachable
 from selfheal.faults.init_container_failed import InitContainerFailed
 from selfheal.faults.interface import Fault
+from selfheal.faults.kube_proxy_unavailable import KubeProxyUnavailable
+from selfheal.faults.kubelet_unavailable import KubeletUnavailable
 from selfheal.faults.limit_range_violated import LimitRangeViolated
 from selfheal.faults.liveness_probe_misconfigured import LivenessProbeMisconfigured
+from selfheal.faults.network_degraded import NetworkDegraded
 from selfheal.faults.network_policy_blocking import NetworkPolicyBlocking
 from selfheal.faults.node_affinity_mismatch import NodeAffinityMismatch
 from selfheal.faults.node_cordoned import NodeCordoned
+from selfheal.faults.node_not_ready import NodeNotReady
+from selfheal.faults.node_pressure import NodePressure
 from selfheal.faults.node_selector_mismatch import NodeSelectorMismatch
 from selfheal.faults.oom_killed import OomKilled
 from selfheal.faults.pod_anti_affinity_conflict import PodAntiAffinityConflict
@@ -38,6 +45,8 @@ from selfheal.faults.readiness_probe_misconfigured import ReadinessProbeMisconfi
 from selfheal.faults.resources_unschedulable import ResourcesUnschedulable
 from selfheal.faults.rollout_stuck import RolloutStuck
 from selfheal.faults.scaled_to_zero import ScaledToZero
+from selfheal.faults.scheduler_unavailable import SchedulerUnavailable
+from selfheal.faults.security_context_invalid import SecurityContextInvalid
 from selfheal.faults.service_account_missing import ServiceAccountMissing
 from selfheal.faults.service_port_mismatch import ServicePortMismatch
 from selfheal.faults.service_protocol_mismatch import ServiceProtocolMismatch
@@ -45,6 +54,8 @@ from selfheal.faults.service_selector_mismatch import ServiceSelectorMismatch
 from selfheal.faults.startup_probe_missing import StartupProbeMissing
 from selfheal.faults.taint_not_tolerated import TaintNotTolerated
 from selfheal.faults.topology_spread_conflict import TopologySpreadConflict
+from selfheal.faults.volume_mount_invalid import VolumeMountInvalid
+from selfheal.faults.volume_permission_denied import VolumePermissionDenied
 from selfheal.faults.webhook_failing import WebhookFailing
 
 CATALOGUE: tuple[Fault, ...] = (
@@ -90,6 +101,17 @@ CATALOGUE: tuple[Fault, ...] = (
     ScaledToZero(),
     RolloutStuck(),
     RbacForbidden(),
+    SecurityContextInvalid(),
+    VolumePermissionDenied(),
+    VolumeMountInvalid(),
+    CpuThrottled(),
+    NodeNotReady(),
+    NodePressure(),
+    ContainerRuntimeUnavailable(),
+    SchedulerUnavailable(),
+    KubeProxyUnavailable(),
+    KubeletUnavailable(),
+    NetworkDegraded(),
 )
 
 

@@ -1,0 +1,166 @@
+"""A volume cannot be mounted as the pod template says.
+
+# What it is
+A mount path is a file where a directory is expected (or the other way round), a `subPath` does not exist, a host
+path has another type, a key is mounted over a directory, or a volume is attached to another node.
+
+# How it is recognised
+The runtime's or kubelet's words: "not a directory", "failed to prepare subPath", "hostPath type check failed",
+"error mounting … to rootfs", "Multi-Attach error", while the pod waits.
+
+# How it is told from its neighbours
+A ConfigMap or Secret that does not exist, or lacks a key, is a reference: `config-ref-missing`,
+`config-key-missing`. A claim that is not bound keeps the pod from a node. Permission is
+`volume-permission-denied`.
+
+# What is changed
+The mount (`mountPath`, `subPath`) or the volume goes back to what the last good template had.
+
+# How safe that is
+The pods that did not start start as they did before.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import Any
+
+from typing_extensions import override
+
+from selfheal.cluster import pointer
+from selfheal.cluster.snapshot import Snapshot
+from selfheal.cluster.workloads import Container, Workload, earlier, mapping, mappings, ready, workloads
+from selfheal.faults.evidence import complaints, on_object
+from selfheal.faults.fields import ANY, container_fields, pod_fields
+from selfheal.faults.interface import Fault, FieldEdit, Finding, LastGood, Remedy
+from selfheal.incidents.record import Evidence, Target
+
+_KINDS = (
+    ("sub-path", re.compile(r"subPath|subpath", re.IGNORECASE)),
+    (
+        "multi-attach",
+        re.compile(r"Multi-Attach error|volume is already (?:exclusively )?attached", re.IGNORECASE),
+    ),
+    ("host-path", re.compile(r"hostPath type check failed", re.IGNORECASE)),
+    (
+        "path",
+        re.compile(
+            r"not a directory|is a directory|error mounting|mount path|mountpoint|must be unique|mount .{0,80}failed"
+            r"|no such device|special device .{0,80} does not exist|wrong fs type",
+            re.IGNORECASE,
+        ),
+    ),
+)
+_OTHERS = re.compile(
+    r"(?:configmap|secret)s? \"[^\"]+\" not found|references non-existent|couldn't find key|permission denied"
+    r"|object \"[^\"]+\"/\"[^\"]+\" not registered|failed to sync (?:configmap|secret) cache",
+    re.IGNORECASE,
+)
+
+
+class VolumeMountInvalid(Fault):
+    """See the page above."""
+
+    id = "volume-mount-invalid"
+    blames = ANY
+    writes = (
+        *container_fields("/volumeMounts/*/mountPath", "/volumeMounts/*/subPath", "/volumeMounts"),
+        *pod_fields("/volumes/*", "/volumes"),
+    )
+
+    @override
+    def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
+        for workload in workloads(snapshot):
+            if all(ready(pod) for pod in workload.pods):
+                continue
+            for name, text, evidence in complaints(snapshot, workload):
+                if _OTHERS.search(text) or not re.search(
+                    r"mount|volume|subpath|hostpath|attach", text, re.IGNORECASE
+                ):
+                    continue
+                variant = next((kind for kind, pattern in _KINDS if pattern.search(text)), "")
+                if variant:
+                    yield _finding(snapshot, workload, workload.container(name), text, variant, evidence)
+                    break
+
+    @override
+    def remedy(self, finding: Finding) -> Remedy:
+        facts = finding.facts
+        title = f"Mount the volumes of {finding.object.name} as before"
+        if finding.variant == "multi-attach":
+            return Remedy(title, (), finding.summary, escalate="The volume is in use on another node.")
+        edits = tuple(FieldEdit(finding.object, field, LastGood()) for field in facts["fields"])
+        if not edits:
+            return Remedy(
+                title, (), finding.summary, escalate="Which mount is wrong cannot be told from specs."
+            )
+        return Remedy(title, edits, finding.summary)
+
+
+def _finding(
+    snapshot: Snapshot,
+    workload: Workload,
+    container: Container | None,
+    text: str,
+    variant: str,
+    told: Evidence,
+) -> Finding:
+    fields, good = [], []
+    for relative, value, origin in _changed(snapshot, workload):
+        fields.append(workload.at(relative))
+        good.append({"field": workload.at(relative), "value": value, "origin": origin})
+    evidence = [told]
+    named = _named(workload, text)
+    for relative in named:
+        value = pointer.resolve(workload.spec, relative)
+        evidence.append(on_object(workload.ref, workload.at(relative), value, "The mount that is named"))
+        if not fields:
+            fields.append(workload.at(relative))
+    return Finding(
+        fault=VolumeMountInvalid.id,
+        variant=variant,
+        object=workload.ref,
+        container=container.name if container is not None else "",
+        confidence=0.94 if fields else 0.85,
+        summary=f"A volume of {workload.ref} cannot be mounted: {text[:200]}",
+        evidence=tuple(evidence),
+        facts={"fields": fields[:4], "last_good": good[:4]},
+    )
+
+
+def _mounts(workload: Workload) -> Iterable[tuple[str, dict[str, Any]]]:
+    for container in workload.containers:
+        for index, item in enumerate(mappings(container.spec.get("volumeMounts"))):
+            yield container.pointer + pointer.join("volumeMounts", index), item
+
+
+def _named(workload: Workload, text: str) -> list[str]:
+    """Pointers to the sub-path, else the mount path, that the text names."""
+    found = []
+    for where, item in _mounts(workload):
+        for word in ("subPath", "mountPath"):
+            value = item.get(word)
+            if isinstance(value, str) and len(value) > 1 and value in text:
+                found.append(f"{where}/{word}")
+                break
+    return found[:2]
+
+
+def _changed(snapshot: Snapshot, workload: Workload) -> list[tuple[str, Any, str]]:
+    """Mounts and volumes that are other than in the last good template: (pointer, earlier value, origin)."""
+    older = next(iter(earlier(snapshot, workload.object)), None)
+    if older is None:
+        return []
+    found = []
+    for where, item in _mounts(workload):
+        for word in ("mountPath", "subPath"):
+            was = pointer.resolve(older.spec, f"{where}/{word}")
+            if was is not None and was != item.get(word):
+                found.append((f"{where}/{word}", was, older.origin))
+    for volume in mappings(workload.spec.get("volumes")):
+        where = pointer.join("volumes", f"name={volume.get('name')}")
+        was = mapping(pointer.resolve(older.spec, where))
+        if was and was != volume:
+            found.append((where, was, older.origin))
+    return found
