@@ -113,11 +113,12 @@ class Commands:
         return self._ledger.read(key).incident
 
     def _mended(self, view: View, record: Record) -> View:
-        if not people.unfinished(view.incident, record):
+        if not people.unfinished(self._site, view.incident, record):
             return view
         move = workflow.plan(self._site, view.incident, record.state, self._writer.settings.jira)
-        if move is None or not workflow.take(self._site, view.incident.key, move):
+        if move is None:
             return view
+        workflow.take(self._site, view.incident.key, move)
         return self._ledger.read(view.incident.key)
 
     def _override(self, view: View, to: State, act: people.Act, *, drop: Sequence[str] = ()) -> View:

@@ -113,7 +113,20 @@ class JSMStateManager:
 
     def search(self, states: Sequence[State] = (), max_results: int = 50) -> list[Incident]:
         """Incidents of ours by our label: those in ``states``, or all in flight and all asked to retry."""
-        return self._queue.flying(states, max_results)
+        found = self._queue.flying(states, max_results)
+        # A resolved one is here only because its issue was not closed; nobody serves it, so it is closed on the spot.
+        for incident in found:
+            if (
+                not states
+                and incident.record is not None
+                and incident.record.state is State.INCIDENT_RESOLVED
+            ):
+                self.heed(incident.key)
+        return [
+            incident
+            for incident in found
+            if states or incident.record is None or incident.record.state is not State.INCIDENT_RESOLVED
+        ]
 
     def load(self, key: str) -> Incident:
         """The incident as of now. Raises NotFound, UsageProblem; a record that cannot be read is a ``record_problem``."""

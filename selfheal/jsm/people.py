@@ -46,10 +46,18 @@ def seems_touched(incident: Incident, record: Record) -> bool:
     return _differs(incident, record) != "" or bool({labels.STOP, labels.RETRY} & set(incident.labels))
 
 
-def unfinished(incident: Incident, record: Record) -> bool:
-    """Whether the status is still what it was before our last write meant to move it."""
+def seems_unfinished(incident: Incident, record: Record) -> bool:
+    """Whether the status is what it was before our last write meant to move it; costs no request."""
     mirror = record.mirror
     return bool(mirror) and incident.status != mirror.get("status") and incident.status == mirror.get("was")
+
+
+def unfinished(site: JiraSite, incident: Incident, record: Record) -> bool:
+    """Whether our move of the status did not come about, rather than that a person moved it back."""
+    if not seems_unfinished(incident, record):
+        return False
+    change = _latest(site, incident.key, "status")
+    return change is None or change.at <= _mirror_time(record) + _SLACK
 
 
 def act_of(site: JiraSite, me: Account, incident: Incident, record: Record) -> Act | None:
@@ -73,7 +81,11 @@ def act_of(site: JiraSite, me: Account, incident: Incident, record: Record) -> A
     change = _latest(site, incident.key, field)
     if change is None or change.author_id == me.id:
         return None
-    if unfinished(incident, record) and field == "status" and change.at <= _mirror_time(record) + _SLACK:
+    if (
+        seems_unfinished(incident, record)
+        and field == "status"
+        and change.at <= _mirror_time(record) + _SLACK
+    ):
         return None
     action = "closed" if incident.status_category == "done" else "took" if field == "assignee" else "moved"
     return Act("release", change.author, f"{action}: {change.text}", change.at)

@@ -12,7 +12,7 @@ from typing import Final
 from selfheal.config import Settings
 from selfheal.errors import ConfigurationProblem, NotFound, Refused
 from selfheal.incidents.states import ENDED, RETRYABLE, State
-from selfheal.jsm import labels
+from selfheal.jsm import labels, people
 from selfheal.jsm.directory import Directory
 from selfheal.jsm.incident import Incident
 from selfheal.jsm.keys import all_of, checked, one_of, quoted
@@ -65,14 +65,16 @@ class Queue:
         return self._read(jql, fits, limit)
 
     def flying(self, states: Sequence[State], limit: int) -> list[Incident]:
-        """Incidents with our label, in ``states``; by default all in flight, and ended ones to be retried."""
+        """Incidents with our label, in ``states``; by default all in flight, ended ones to be retried, and resolved ones
+        whose issue a run of ours did not come to close."""
         wanted = tuple(State(state) for state in states) or _IN_FLIGHT
-        names = [labels.of(state) for state in wanted] + ([] if states else [labels.RETRY])
+        names = one_of("labels", [labels.of(state) for state in wanted])
+        resolved = f"labels = {quoted(labels.of(State.INCIDENT_RESOLVED))} AND statusCategory != Done"
         jql = all_of(
             [
                 *self._ours(),
                 f"labels = {quoted(labels.MARK)}",
-                one_of("labels", names),
+                names if states else f"({names} OR labels = {quoted(labels.RETRY)} OR ({resolved}))",
                 # What a person closed for good may not be editable, and would be looked at for ever.
                 "" if states else "(statusCategory != Done OR updated >= -7d)",
             ],
@@ -86,7 +88,12 @@ class Queue:
             retry = labels.RETRY in incident.labels
             if record is None:
                 return not states and (retry or labels.INVALID not in incident.labels)
-            return record.state in wanted or (not states and retry and record.state in RETRYABLE)
+            if record.state in wanted:
+                return True
+            return not states and (
+                (retry and record.state in RETRYABLE)
+                or (record.state is State.INCIDENT_RESOLVED and people.seems_unfinished(incident, record))
+            )
 
         return self._read(jql, fits, limit, settled=bool(states) and set(wanted) <= ENDED)
 

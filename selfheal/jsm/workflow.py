@@ -78,17 +78,18 @@ def _fields(step: Mapping[str, Any]) -> dict[str, Any] | None:
 
 
 def take(site: JiraSite, key: str, move: Move) -> bool:
-    """Takes the step; False when somebody else moved the issue first, or the answer was lost: look at the issue.
+    """Takes the step, unless somebody else moved the issue first. False: the answer was lost; look at the issue.
 
-    Never repeated: a second identical step may be a different one.
+    Never repeated blindly: a second identical step may be a different one.
     """
     try:
         site.transition(key, move.transition, move.fields)
-    except (Conflict, LostAnswer):
+    except Conflict:
+        return True
+    except LostAnswer:
         return False
     except SelfhealError as error:
         # Older sites answer 400 where newer ones say 409.
-        if error.code == "jira-refused":
-            return False
-        raise
+        if error.code != "jira-refused":
+            raise
     return True

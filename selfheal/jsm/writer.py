@@ -93,8 +93,11 @@ class Writer:
         written = record.model_copy(update=update)
         after = self.ledger.claimed(view, written, lease, fields=fields, read_back=move is None)
         if move is not None:
-            workflow.take(self.site, key, move)
+            answered = workflow.take(self.site, key, move)
             after = self._seen(key, written, lease)
+            if not answered and after.incident.status == view.incident.status:
+                workflow.take(self.site, key, move)
+                after = self._seen(key, written, lease)
         if renews:
             lease.renewed(started)
         self.comments.stored(key)

@@ -10,7 +10,9 @@ from selfheal.incidents.errors import RecordInvalid
 from selfheal.incidents.record import Record
 from selfheal.incidents.states import ENDED, Stage, State
 from selfheal.jsm import labels
+from selfheal.sandbox.jira.workflow import ITSM
 from tests.jsm.support import analysis, change, inject
+from tests.jsm.test_whole_life import heal
 
 IN_FLIGHT = [state for state in State if state not in ENDED]
 
@@ -162,11 +164,34 @@ def test_our_own_half_done_status_is_mended_not_taken_for_a_person(incident, jir
     manager = connect()
     manager.adopt(key)
     lease = manager.claim(key, Stage.ANALYZE)
-    inject(jira, "/transitions", "drop-before", "POST", times=2)
+    inject(jira, "/transitions", "drop-before", "POST", times=3)
     manager.transition(key, State.ANALYSIS_IN_PROGRESS, lease=lease)
     assert manager.load(key).status == "Open"
     seen = connect(run_id="next").heed(key)
     assert (seen.record.state, seen.status) == (State.ANALYSIS_IN_PROGRESS, "Work in progress")
+
+
+def test_a_run_that_died_before_closing_is_finished_by_the_next_search(jira, connect, monkeypatch) -> None:
+    key = jira.file_incident(summary="x")
+    dying = connect()
+    monkeypatch.setattr(dying._site, "transition", lambda *args: None)
+    heal(dying, key)
+    assert dying.load(key).status == "Open"
+    assert connect().search() == []
+    assert connect().load(key).status == "Completed"
+
+
+def test_a_resolved_incident_that_a_person_opens_again_stays_open(jira, connect, clock, manager) -> None:
+    key = jira.file_incident(summary="x")
+    heal(manager, key)
+    clock.pass_(60)
+    # The stock workflow has no way back from Completed; a site's own may.
+    maria = jira.site.by_login("maria")
+    issue = jira.store.issues[key]
+    jira.store.change(issue, maria, {"status": ITSM.status("Work in progress").id})
+    assert connect().heed(key).status == "Work in progress"
+    assert connect().search() == []
+    assert connect().load(key).status == "Work in progress"
 
 
 def test_a_person_who_sets_our_status_back_is_not_overruled(incident, jira, manager, clock) -> None:
