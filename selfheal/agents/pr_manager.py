@@ -16,7 +16,7 @@ PR_MANAGER = AgentDefinition(
     task=(
         "Open or settle the pull request.\n"
         "1. When the change is signed (or a revert is due): github_pr_create, then jsm_state_transition to PR_CREATED.\n"
-        "2. When it is open: github_pr_status. If it may be merged and the mode is heal, github_pr_merge. If it is merged, "
+        "2. When it is open: github_pr_status, unless the facts hold its status. If it may be merged and the mode is heal, github_pr_merge. If it is merged, "
         "move to PR_MERGED. If a person closed it, move to INCIDENT_RELEASED. If something refused it, move to "
         "INCIDENT_REQUIRES_HUMAN with metadata code and reason. If it waits for people, leave it.\n"
         "jsm_state_checker tells where the incident stands; github_workflow_runs lists checks, github_pr_comment says "

@@ -12,7 +12,6 @@ from selfheal.cluster.snapshot import Snapshot
 from selfheal.errors import NeedsPerson, SelfhealError
 from selfheal.incidents.states import ENDED, State
 from selfheal.jsm.manager import Incident
-from selfheal.models.playbooks.coordinate import IN_FLIGHT
 from selfheal.stages import targets
 from selfheal.stages.context import context_of
 from selfheal.stages.work import Work
@@ -28,9 +27,22 @@ def serve(work: Work) -> None:
     """INCIDENT_DETECTED with a target, a source and, where another incident leads, a parent."""
     if not settle(work):
         return
-    if _storm(work):
+    about, limit = work.summary, work.settings.limits.storm
+    context = context_of(
+        work,
+        steps=STEPS,
+        goal=lambda _record: True,
+        facts={"target": target_text(work.record), "max_results": min(limit + 1, 100)},
+    )
+    named = work.crew(context, "Incident Coordinator").parent
+    if work.record.state in ENDED:
         return
-    group(work)
+    work.summary = about
+    flying = [item for item in context.found if item.record is not None and item.record.state not in ENDED]
+    if len(flying) > limit:
+        _storm(work, len(flying))
+    elif named and _leads(work, named):
+        _follow(work, named, f"{about} It follows {named}, which is about the same target.")
 
 
 def settle(work: Work) -> bool:
@@ -61,26 +73,6 @@ def _snapshot(work: Work, namespace: str) -> Snapshot | None:
     return found
 
 
-def group(work: Work) -> None:
-    """Lets the Incident Coordinator look for a leader, and stores it when its record says the same."""
-    context = context_of(
-        work,
-        steps=STEPS,
-        goal=lambda _record: True,
-        facts={"target": target_text(work.record)},
-    )
-    about = work.summary
-    named = work.crew(context, "Incident Coordinator").parent
-    if work.record.state in ENDED:
-        return
-    if named and _leads(work, named):
-        work.incident = work.manager.update(work.key, "parent", named, lease=work.lease)
-        progress.emit("note", text=f"follows {named}, which is about the same target")
-        work.summary = f"{about} It follows {named}."
-        return
-    work.summary = about
-
-
 def _leads(work: Work, key: str) -> bool:
     """Whether the named incident is in flight, about the same target, and follows nobody itself."""
     if key == work.key:
@@ -94,25 +86,25 @@ def _leads(work: Work, key: str) -> bool:
     )
 
 
-def _storm(work: Work) -> bool:
+def _follow(work: Work, leader: str, why: str) -> None:
+    work.incident = work.manager.update(work.key, "parent", leader, lease=work.lease)
+    work.summary = why
+    progress.emit("note", text=why)
+
+
+def _storm(work: Work, flying: int) -> None:
     """Above the configured number of incidents in flight nothing is changed: one escalation, the others follow it."""
     limit = work.settings.limits.storm
-    states = (*(State(name) for name in IN_FLIGHT), State.INCIDENT_REQUIRES_HUMAN)
-    found = work.manager.search(states=states, max_results=limit * 2)
-    flying = [item for item in found if item.record is not None and item.record.state not in ENDED]
-    if len(flying) <= limit:
-        return False
-    escalated = next((item.key for item in found if item.key != work.key and _is_storm(work, item)), "")
+    handed = work.manager.search(states=(State.INCIDENT_REQUIRES_HUMAN,), max_results=20)
+    escalated = next((item.key for item in handed if item.key != work.key and _is_storm(work, item)), "")
     if escalated:
-        work.incident = work.manager.update(work.key, "parent", escalated, lease=work.lease)
-        work.summary = f"More than {limit} incidents are in flight; it follows {escalated}."
-        return True
+        _follow(work, escalated, f"More than {limit} incidents are in flight; it follows {escalated}.")
+        return
     work.hand_over(
         "storm",
-        f"{STORM} {len(flying)} incidents are in flight, more than the {limit} that selfheal works on at a time.",
+        f"{STORM} at least {flying} incidents are in flight; selfheal works on {limit} at a time.",
         "Look for a common cause (a node, the network, a registry). selfheal changes nothing meanwhile.",
     )
-    return True
 
 
 def _is_storm(work: Work, incident: Incident) -> bool:

@@ -65,21 +65,23 @@ def _facts(record: Record) -> dict[str, Any]:
 
 def _settle(work: Work) -> None:
     """Waits for people and checks up to the configured time, then takes the step that they allow."""
-    why = _await(work)
+    found, why = _await(work)
     if why:
         work.summary = f"Pull request #{current(work.record).number} waits: {why}"
         raise Waiting(work.summary)
     if work.record.state is not State.PR_CREATED:
         return
-    context = context_of(work, steps=SETTLES, goal=lambda _record: True, facts=_facts(work.record))
+    # The agent starts from what was just read; the merge and each proof read everything again.
+    facts = {**_facts(work.record), "status": found}
+    context = context_of(work, steps=SETTLES, goal=lambda _record: True, facts=facts)
     try:
         work.crew(context, "PR Manager")
     except NotReady as error:
         raise Waiting(error.message) from error
 
 
-def _await(work: Work) -> str:
-    """Polls GitHub without holding the claim; "" when there is something to do, else what is waited for."""
+def _await(work: Work) -> tuple[dict[str, Any], str]:
+    """Polls GitHub without holding the claim: how it stands, and what is waited for ("": there is something to do)."""
     pull_request, heals = current(work.record), _heals(work)
     until = work.clock.monotonic() + work.settings.github.wait_for_review
     said = ""
@@ -94,7 +96,7 @@ def _await(work: Work) -> str:
             said = reason
         left = until - work.clock.monotonic()
         if left <= 0 or work.settings.dry_run:
-            return reason
+            return found, reason
         if not let_go:
             work.let_go()
             let_go = True
@@ -105,7 +107,7 @@ def _await(work: Work) -> str:
         if work.record.state is State.PR_CREATED:
             work.claim()
             work.reload()
-    return ""
+    return found, ""
 
 
 def _heals(work: Work) -> bool:

@@ -69,6 +69,8 @@ class StageContext:
     plan: RepairResult | None = None
     #: Files as edited by the agent, not yet a change: path -> text.
     edits: dict[str, bytes | None] = field(default_factory=dict)
+    #: What the last search for incidents found: each of them costs a request, so the stage does not search again.
+    found: tuple[Incident, ...] = ()
     evidence: dict[str, Evidence] = field(default_factory=dict)
     #: Tools may be called from several threads at once; they work one after the other, so nothing else here locks.
     lock: threading.Lock = field(default_factory=threading.Lock)

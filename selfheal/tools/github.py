@@ -55,8 +55,7 @@ class PullRequestStatusTool(StageTool):
 
     def work(self, incident_key: str) -> dict[str, Any]:
         """``mergeable`` by our rules; ``refused`` is a code when a person has to go on."""
-        status = self._context.pulls().status(current(self._context.record))
-        return {"number": status.number, **stands(status)}
+        return stands(self._context.pulls().status(current(self._context.record)))
 
 
 class CommentArguments(BoundArguments):

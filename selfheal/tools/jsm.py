@@ -69,6 +69,7 @@ class JSMIncidentSearchTool(StageTool):
     def work(self, states: list[State] | None = None, max_results: int = 50) -> dict[str, Any]:
         """Key, state, target and parent of each."""
         found = self._context.manager.search(states=tuple(states or ()), max_results=max_results)
+        self._context.found = tuple(found)
         return {
             "incidents": [
                 {

@@ -29,6 +29,7 @@ def stands(status: PullStatus) -> dict[str, Any]:
     else:
         reason = " ".join(blocker.text for blocker in status.blockers if blocker.waits)[:600]
     return {
+        "number": status.number,
         "state": status.state,
         "mergeable": status.ready,
         "refused": person[0] if person else "",

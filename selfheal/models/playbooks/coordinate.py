@@ -14,7 +14,7 @@ IN_FLIGHT = (
 def playbook(facts: Facts) -> Steps:
     """Looks for the oldest incident about the same target; names it as the parent."""
     key = str(facts["incident"])
-    found = yield call("jsm_incident_search", states=list(IN_FLIGHT), max_results=50)
+    found = yield call("jsm_incident_search", states=list(IN_FLIGHT), max_results=facts["max_results"])
     if not found.get("ok"):
         return stuck(found)
     same = [

@@ -14,8 +14,8 @@ def playbook(facts: Facts) -> Steps:
             return stuck(opened)
         moved = yield call("jsm_state_transition", incident_key=key, new_state="PR_CREATED", metadata={})
         return _so(moved, f"Pull request #{opened['number']} is open.")
-    status = yield call("github_pr_status", incident_key=key)
-    if not status.get("ok"):
+    status = facts.get("status") or (yield call("github_pr_status", incident_key=key))
+    if not status.get("ok", True):
         return stuck(status)
     merged = status["state"] == "merged"
     if status["state"] == "open" and status["mergeable"] and facts["mode"] == "heal":
