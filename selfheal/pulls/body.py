@@ -197,8 +197,9 @@ def _difference(diffs: Sequence[tuple[str, str]], room: int) -> str:
     shown: list[str] = []
     missing = 0
     for _path, diff in diffs:
-        block = _fenced(terminal(diff).rstrip("\n"), "diff")
-        if _size(block) > left:
+        # What is far too long is not even redacted.
+        block = _fenced(terminal(diff).rstrip("\n"), "diff") if _size(diff) <= 2 * BUDGET else ""
+        if not block or _size(block) > left:
             missing += 1
             continue
         left -= _size(block) + 2

@@ -14,9 +14,10 @@ from urllib.parse import quote
 import requests
 from github import Auth, Github
 from github.GithubException import GithubException
+from github.Requester import HTTPRequestsConnectionClass, HTTPSRequestsConnectionClass, Requester
 
 from selfheal.clock import Clock
-from selfheal.config import Settings
+from selfheal.config import Settings, is_loopback
 from selfheal.errors import ConfigurationProblem, CredentialProblem, NotFound, Outage, Refused, SelfhealError
 from selfheal.pulls.errors import Rejection, Unclear
 from selfheal.redaction import redactor
@@ -57,10 +58,16 @@ class Client:
         self.writes = 0
         self._clock = clock
         self._dry_run = settings.dry_run
-        self._requester = Github(
-            auth=Auth.Token(token), base_url=self.url, timeout=TIMEOUT, user_agent="selfheal", retry=0,
-            seconds_between_requests=0, seconds_between_writes=0,
-        ).requester  # fmt: skip
+        if is_loopback(self.url):
+            # A proxy of the machine is of no use to a server on it. The classes are looked at once, here.
+            Requester.injectConnectionClasses(_Direct, HTTPSRequestsConnectionClass)
+        try:
+            self._requester = Github(
+                auth=Auth.Token(token), base_url=self.url, timeout=TIMEOUT, user_agent="selfheal", retry=0,
+                seconds_between_requests=0, seconds_between_writes=0,
+            ).requester  # fmt: skip
+        finally:
+            Requester.resetConnectionClasses()
 
     # -- requests ------------------------------------------------------------------------------------------
 
@@ -196,6 +203,14 @@ class Client:
         if status >= 500:
             return Outage(f"{told}.", hint="Try again later.", retry_after=_seconds(headers) or 30)
         return Rejection(f"{told}: {message}", status=status)
+
+
+class _Direct(HTTPRequestsConnectionClass):
+    """A connection that no proxy of the environment stands in."""
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        self.session.trust_env = False
 
 
 class _LimitedError(SelfhealError):

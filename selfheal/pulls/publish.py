@@ -105,16 +105,20 @@ class Publisher:
 
         Raises NeedsPerson for one that was closed unmerged, Refused for one that is not provably ours.
         """
-        found = self._reader.pulls_from(draft.branch)
-        if not found:
+        found = self._find(draft)
+        return None if found is None else self._entry(*found, draft)
+
+    def _find(self, draft: Draft) -> tuple[Mapping[str, Any], _Head] | None:
+        listed = self._reader.pulls_from(draft.branch)
+        if not listed:
             return None
         for wanted in (_is_open, _is_merged):
-            for pull in found:
+            for pull in listed:
                 if wanted(pull):
                     self._check_author(pull, draft)
                     head = self._proven(head_sha(pull), draft)
-                    return None if head is None else self._entry(pull, head, draft)
-        number = found[0].get("number")
+                    return None if head is None else (pull, head)
+        number = listed[0].get("number")
         who, _person = self._reader.closed_by(int(number or 0))
         raise NeedsPerson(
             f"Pull request #{number} for {draft.key} was closed unmerged{f' by {who}' if who else ''}.",
@@ -127,9 +131,13 @@ class Publisher:
 
         Raises StaleBase, Refused (something else is under our branch name), NeedsPerson (closed by a person), Outage.
         """
-        found = self.find(draft)
+        found = self._find(draft)
         if found is not None:
-            return found
+            pull, proven = found
+            if _is_open(pull) and names.hidden(str(pull.get("body") or "")).get("head") != proven.sha:
+                # Whoever brought the branch up to date died before the text told of it.
+                return self._retell(pull, self._told(draft, proven), proven, draft)
+            return self._entry(pull, proven, draft)
         head_at = self._reader.branch_head(draft.branch)
         head = self._proven(head_at, draft) if head_at else None
         if head is None:
@@ -265,24 +273,22 @@ class Publisher:
         return _Head(sha, tip, tree)
 
     def _put(self, path: str, body: dict[str, Any]) -> str:
-        answer = self._client.write("POST", self._client.of_repository(path), body, repeatable=True)
+        try:
+            answer = self._client.write("POST", self._client.of_repository(path), body, repeatable=True)
+        except Rejection as error:
+            raise _refusal("GitHub does not store the change", error) from error
         sha = answer.get("sha") if isinstance(answer, dict) else None
         if not isinstance(sha, str) or not sha:
             raise Outage(f"GitHub did not name what it stored under {path}.")
         return sha
 
     def _open(self, draft: Draft, head: _Head, *, anew: bool) -> PullRequest:
-        body = {
-            "title": draft.title,
-            "head": draft.branch,
-            "base": draft.base_branch,
-            "body": draft.body(head.base, head.sha),
-            "maintainer_can_modify": False,
-        }
+        told = self._told(draft, head)
+        body = {"head": draft.branch, "base": draft.base_branch, "maintainer_can_modify": False, **told}
         listed = [] if anew else self._reader.pulls_from(draft.branch)
         existing = next((pull for pull in listed if _is_open(pull)), None)
         if existing is not None:
-            return self._retell(existing, body, head, draft)
+            return self._retell(existing, told, head, draft)
         for _try in range(TRIES):
             try:
                 pull = self._client.write("POST", self._client.of_repository("/pulls"), body)
@@ -306,13 +312,16 @@ class Publisher:
             return self._entry(pull, head, draft)
         raise lost
 
+    def _told(self, draft: Draft, head: _Head) -> dict[str, str]:
+        """What people read."""
+        return {"title": draft.title, "body": draft.body(head.base, head.sha)}
+
     def _retell(
-        self, pull: Mapping[str, Any], body: Mapping[str, Any], head: _Head, draft: Draft
+        self, pull: Mapping[str, Any], told: Mapping[str, str], head: _Head, draft: Draft
     ) -> PullRequest:
         """Our own open pull request gets the text of the change it now holds."""
         self._check_author(pull, draft)
         path = self._client.of_repository(f"/pulls/{pull['number']}")
-        told = {"title": body["title"], "body": body["body"]}
         self._client.write("PATCH", path, told, repeatable=True)
         return self._entry(pull, head, draft)
 

@@ -22,10 +22,14 @@ SERVICES = 20
 
 @dataclass(frozen=True)
 class Measure:
-    """Counts of one moment. ``restarts`` by pod uid and container, ``warnings`` by event, ``endpoints`` by Service."""
+    """Counts of one moment. ``restarts`` by pod uid and container, ``warnings`` by event, ``endpoints`` by Service.
+
+    ``steady`` are available pods that never restarted: a pod that crashes and comes back is available now and then.
+    """
 
     wanted: int
     available: int
+    steady: int = 0
     restarts: dict[str, int] = field(default_factory=dict)
     warnings: dict[str, int] = field(default_factory=dict)
     endpoints: dict[str, int] = field(default_factory=dict)
@@ -40,7 +44,7 @@ class Measure:
 def measure(snapshot: Snapshot, ref: ObjectRef) -> Measure:
     """Counts for a workload, or for the workloads behind a Service."""
     loads = targets(snapshot, ref)
-    wanted = available = 0
+    wanted = available = steady = 0
     restarts: dict[str, int] = {}
     warnings: dict[str, int] = {}
     pods: set[str] = set()
@@ -48,8 +52,14 @@ def measure(snapshot: Snapshot, ref: ObjectRef) -> Measure:
     for load in loads:
         wanted += wanted_of(load.object)
         # Pods of an older template serve as well; what callers see is all of them.
-        available += sum(
-            ready(pod) and not metadata(pod).get("deletionTimestamp") for pod in snapshot.pods_of(load.object)
+        serving = [
+            pod
+            for pod in snapshot.pods_of(load.object)
+            if ready(pod) and not metadata(pod).get("deletionTimestamp")
+        ]
+        available += len(serving)
+        steady += sum(
+            not any(number(item.get("restartCount")) for item in statuses(pod).values()) for pod in serving
         )
         about: list[Object] = [load.object]
         if load.ref.kind == "Deployment":
@@ -68,7 +78,7 @@ def measure(snapshot: Snapshot, ref: ObjectRef) -> Measure:
         there = ready_endpoints(snapshot, service)
         if there is not None:
             endpoints[service.name] = there
-    return Measure(wanted, available, restarts, warnings, endpoints, frozenset(pods))
+    return Measure(wanted, available, steady, restarts, warnings, endpoints, frozenset(pods))
 
 
 def targets(snapshot: Snapshot, ref: ObjectRef) -> list[Workload]:
@@ -129,7 +139,7 @@ def names_of(findings: Iterable[Finding]) -> tuple[str, ...]:
 def baseline(snapshot: Snapshot, ref: ObjectRef) -> dict[str, Any]:
     """What the target was like, as JSON for the record: taken before a deployment, compared with what follows.
 
-    ``{"wanted", "available", "unavailable", "restarts", "warnings", "endpoints": {Service: ready}, "findings", "taken_at"}``
+    ``{"wanted", "available", "unavailable", "steady", "restarts", "warnings", "endpoints": {Service: ready}, "findings", "taken_at"}``
     """
     from selfheal.diagnosis.engine import diagnose
     from selfheal.incidents.record import Target
@@ -146,6 +156,7 @@ def as_baseline(snapshot: Snapshot, counts: Measure, findings: tuple[str, ...]) 
         "wanted": counts.wanted,
         "available": counts.available,
         "unavailable": counts.unavailable,
+        "steady": counts.steady,
         "restarts": sum(counts.restarts.values()),
         "warnings": len(counts.warnings),
         "endpoints": dict(counts.endpoints),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any, Literal
 
 from selfheal.clock import Clock
@@ -46,7 +46,6 @@ class Sample:
     rollout: RolloutStatus
     findings: tuple[str, ...] = ()
     arrived: bool | None = None
-    extra: dict[str, Any] = field(default_factory=dict)
 
     @property
     def good(self) -> bool:
@@ -104,7 +103,7 @@ def _kind(
     new = tuple(
         name for name in found if name not in set(baseline.get("findings") or ()) and name not in same
     )
-    lost = worse_than(counts, baseline)
+    lost = worse_than(counts, baseline, same=bool(same))
     # While pods are replaced fewer may serve for a moment; it counts once the rollout has ended or is known to be ill.
     under_way = rollout.phase == "progressing" or (rollout.done and not arrival.whole)
     if lost and (same or new or not under_way):
@@ -145,8 +144,20 @@ def unread(snapshot: Snapshot, plan: Plan) -> tuple[str, ...]:
     return tuple(kind for kind in wanted if not snapshot.known(kind, namespace))
 
 
-def worse_than(counts: Measure, baseline: Mapping[str, Any]) -> tuple[str, ...]:
-    """In what the target is worse off than before the deployment."""
+def worse_than(counts: Measure, baseline: Mapping[str, Any], *, same: bool = False) -> tuple[str, ...]:
+    """In what the target is worse off than before the deployment.
+
+    With the ``same`` fault as before only what had served steadily then is missed: a pod that crashes and comes back was
+    perhaps just up when the baseline was taken.
+    """
+    steady = baseline.get("steady")
+    if same and isinstance(steady, int):
+        kept = min(steady, counts.wanted)
+        return (
+            (f"{counts.available} replicas serve; before {steady} did, steadily.",)
+            if counts.available < kept
+            else ()
+        )
     found: list[str] = []
     allowed = baseline.get("unavailable")
     if isinstance(allowed, int) and counts.unavailable > allowed:

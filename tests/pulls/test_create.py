@@ -332,6 +332,20 @@ def test_our_own_earlier_change_is_brought_up_to_date_without_force(shop):
     assert status.as_written and status.mergeable and not status.stale
 
 
+def test_text_that_was_not_brought_up_to_date_is(shop):
+    made, record = shop.create()
+    shop.server.push_as("erin", "main", {PATH: BEFORE2})
+    patch = shop.patch(before=BEFORE2, after=AFTER2)
+    again = shop.record(patch).model_copy(update={"pull_requests": record.pull_requests})
+    shop.break_(match="/pulls/1$", method="PATCH", action="status", status=500, times=3)
+    with pytest.raises(Outage):
+        shop.pulls().create(KEY, again, patch, summary="s", url="")
+    updated = shop.pulls().create(KEY, again, patch, summary="s", url="")
+    body = shop.server.hub.store.repository(REPOSITORY).issues[made.number].body
+    assert hidden(body)["head"] == updated.head_sha != made.head_sha
+    assert shop.git("rev-list", "--count", f"main..{BRANCH}").strip() == "2"
+
+
 BEFORE2 = b"kind: Deployment\nspec:\n  memory: 64Mi\n  image: shop:2\n"
 AFTER2 = b"kind: Deployment\nspec:\n  memory: 128Mi\n  image: shop:2\n"
 

@@ -9,7 +9,15 @@ import pytest
 from selfheal.errors import CredentialProblem, NeedsPerson, Outage
 from selfheal.incidents.errors import ProofRefused
 from selfheal.incidents.proofs import FixIneffective, RecoveryMeasured
-from selfheal.incidents.record import Outcome, Verification
+from selfheal.incidents.record import (
+    Analysis,
+    Change,
+    ObjectRef,
+    Outcome,
+    RenderedChange,
+    Target,
+    Verification,
+)
 from selfheal.incidents.rules import advance
 from selfheal.incidents.states import State
 from selfheal.rollout import RolloutVerification, baseline
@@ -23,13 +31,14 @@ from tests.rollout.world import (
     endpoints,
     healthy,
     manifest,
+    pod_spec,
     record,
     restarted,
     scene,
     settings,
     still_killed,
 )
-from tests.support.cluster import crashing, running, waiting
+from tests.support.cluster import Cluster, container, crashing, running, waiting
 
 ILL = {"wanted": 2, "available": 0, "unavailable": 2, "findings": ["oom-killed Deployment shop/checkout app"]}
 WELL = {"wanted": 2, "available": 2, "unavailable": 0, "endpoints": {"checkout": 2}, "findings": []}
@@ -322,3 +331,90 @@ def test_other_workloads_troubles_are_not_the_targets():
 
     found = watch(healthy(extra=neighbour), base=WELL).run()
     assert found.outcome is Outcome.SUCCESSFUL
+
+
+def test_a_pod_that_was_just_up_between_two_crashes_makes_no_regression():
+    # Before: available, but restarted already. After: the same crashes, seen at a worse moment.
+    up = scene("64Mi", status=running(restartCount=3, lastState=ended_by_oom()))
+    found = watch(up, still_killed()).run()
+    assert found.baseline["available"] == 2 and found.baseline["steady"] == 0
+    assert found.outcome is Outcome.INEFFECTIVE
+
+
+def test_pods_that_served_steadily_and_are_gone_are_a_regression_even_with_the_same_fault():
+    stuck = scene("64Mi", status=crashing("OOMKilled", 137), before="32Mi", replicas=1)
+    found = watch(stuck, still_killed(replicas=1)).run()
+    assert found.baseline["steady"] == 1
+    assert found.outcome is Outcome.REGRESSED
+
+
+def ended_by_oom():
+    return {"terminated": {"reason": "OOMKilled", "exitCode": 137, "finishedAt": "2026-11-22T11:59:30Z"}}
+
+
+def _of_service(selector, ready):
+    cluster = Cluster()
+    cluster.deployment("checkout", pod_spec("128Mi"), replicas=2)
+    cluster.service("checkout", selector)
+    endpoints(cluster, "checkout", ready)
+    return cluster.snapshot()
+
+
+def test_a_service_that_selects_nothing_and_then_its_pods():
+    service = ObjectRef(kind="Service", namespace="shop", name="checkout")
+    held = record(
+        analysis=Analysis(verdict="fault", fault="service-selector-mismatch", object=service, confidence=0.9),
+        change=Change(
+            decision="propose",
+            rendered=(
+                RenderedChange(
+                    object=service, field="/spec/selector/app", before="chekout", after="checkout"
+                ),
+            ),
+        ),
+    )
+    expected = [
+        manifest(),
+        {"kind": "Service", "metadata": {"name": "checkout"}, "spec": {"selector": {"app": "checkout"}}},
+    ]
+    wrong, right = _of_service({"app": "chekout"}, 0), _of_service({"app": "checkout"}, 2)
+    assert watch(wrong, wrong, right, held=held, expected=expected).run().outcome is Outcome.SUCCESSFUL
+    assert watch(wrong, held=held, expected=expected).run().outcome is Outcome.INCONCLUSIVE
+    # The selector arrived, the endpoints do not follow: no success.
+    assert (
+        watch(_of_service({"app": "checkout"}, 0), held=held, expected=expected).run().outcome
+        is Outcome.INCONCLUSIVE
+    )
+    as_service = held.model_copy(update={"target": Target(namespace="shop", kind="Service", name="checkout")})
+    assert watch(right, held=as_service, expected=expected).run().outcome is Outcome.SUCCESSFUL
+
+
+def test_a_key_that_a_config_map_lacked():
+    conf = ObjectRef(kind="ConfigMap", namespace="shop", name="conf")
+    spec = {
+        "containers": [
+            container(env=[{"name": "A", "valueFrom": {"configMapKeyRef": {"name": "conf", "key": "url"}}}])
+        ]
+    }
+
+    def look(data, status):
+        cluster = Cluster()
+        cluster.deployment("checkout", spec, status=status)
+        cluster.add("ConfigMap", "conf", data=data)
+        return cluster.snapshot()
+
+    held = record(
+        analysis=Analysis(verdict="fault", fault="config-key-missing", object=conf, confidence=0.9),
+        change=Change(
+            decision="propose",
+            rendered=(RenderedChange(object=conf, field="/data/url", before=None, after="http://x"),),
+        ),
+    )
+    stuck = waiting("CreateContainerConfigError", "couldn't find key url in ConfigMap shop/conf")
+    before = look({"uri": "http://x"}, stuck)
+    arrived = look({"uri": "http://x", "url": "http://x"}, stuck)
+    after = look({"uri": "http://x", "url": "http://x"}, running())
+    expected = [{"kind": "ConfigMap", "metadata": {"name": "conf"}, "data": {"url": "http://x"}}]
+    found = watch(before, arrived, arrived, after, held=held, expected=expected).run()
+    assert found.outcome is Outcome.SUCCESSFUL, found.reasons
+    assert watch(arrived, held=held, expected=expected).run().outcome is not Outcome.SUCCESSFUL
