@@ -7,6 +7,7 @@ from werkzeug.wrappers import Response
 from selfheal.sandbox.emulator import json_response
 from selfheal.sandbox.github import protection, shapes
 from selfheal.sandbox.github.diffs import diff_files, diff_text
+from selfheal.sandbox.github.merging import merge_commits
 from selfheal.sandbox.github.repos import GitCommit
 from selfheal.sandbox.github.store import Repository
 from selfheal.sandbox.github.web import Call, Json, Refused, Routes, invalid, not_found
@@ -189,8 +190,6 @@ def _side(call: Call, repository: Repository, side: str) -> str:
 
 def merge_branches(call: Call, owner: str, name: str) -> Response:
     """``POST merges``: merge one branch into another without a pull request."""
-    from selfheal.sandbox.github.merging import merge_commits
-
     repository = call.repository(owner, name, "contents", "write")
     base, head = call.text("base", "Merge"), call.text("head", "Merge")
     ours, theirs = repository.git.branch(base), repository.git.resolve(head)
