@@ -17,7 +17,8 @@ def document(path: str) -> Object | str | None:
     path = path.rstrip("/")
     if path == "/version":
         return {
-            "major": "1", "minor": "36", "gitVersion": VERSION, "gitTreeState": "clean", "goVersion": "go1.25.0",
+            "major": "1", "minor": "36", "gitVersion": VERSION, "gitTreeState": "clean", "gitCommit": "0" * 40,
+            "buildDate": "2026-06-09T00:00:00Z", "goVersion": "go1.25.0",
             "compiler": "gc", "platform": "linux/amd64",
         }  # fmt: skip
     if path in ("/healthz", "/readyz", "/livez"):

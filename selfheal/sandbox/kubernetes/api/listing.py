@@ -30,6 +30,11 @@ def selector(query: Mapping[str, str]) -> Test:
     return lambda obj: labels(obj) and fields(obj)
 
 
+def flag(query: Mapping[str, str], name: str) -> bool:
+    """A boolean parameter, in the spellings that Go's ParseBool takes for true."""
+    return query.get(name, "") in ("1", "t", "T", "true", "TRUE", "True")
+
+
 def listing(store: Store, place: Place, query: Mapping[str, str]) -> Object:
     """A ``List`` of the place's resource."""
     limit = int(query.get("limit") or 0)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from werkzeug.wrappers import Request, Response
 
+from selfheal.sandbox.kubernetes.api.listing import flag
 from selfheal.sandbox.kubernetes.errors import bad_request
 from selfheal.sandbox.kubernetes.kubelet.agent import Kubelet
 from selfheal.sandbox.kubernetes.objects import Object, dig, entries
@@ -14,7 +15,7 @@ def log(kubelet: Kubelet, request: Request, pod: Object) -> Response:
     """Honours ``container``, ``previous``, ``tailLines``, ``limitBytes``, ``sinceSeconds`` and ``timestamps``."""
     meta, query = pod["metadata"], request.args
     name = _container(pod, query.get("container", ""))
-    previous = query.get("previous") in ("true", "1")
+    previous = flag(query, "previous")
     if not dig(pod, "spec", "nodeName"):
         raise bad_request(f"pod {meta['name']} does not have a host assigned")
     lines = kubelet.log(str(meta["namespace"]), str(meta["name"]), name, previous=previous)
@@ -40,7 +41,7 @@ def log(kubelet: Kubelet, request: Request, pod: Object) -> Response:
     if query.get("tailLines"):
         count = int(query["tailLines"])
         lines = lines[-count:] if count else []
-    if query.get("timestamps") not in ("true", "1"):
+    if not flag(query, "timestamps"):
         lines = [line.partition(" ")[2] for line in lines]
     body = "".join(f"{line}\n" for line in lines).encode()
     if query.get("limitBytes"):

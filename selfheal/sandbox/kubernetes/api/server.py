@@ -11,7 +11,7 @@ from selfheal.sandbox.kubernetes import merge
 from selfheal.sandbox.kubernetes.accounts import Account
 from selfheal.sandbox.kubernetes.api import discovery, logs, reviews
 from selfheal.sandbox.kubernetes.api.applying import Applied, apply_object
-from selfheal.sandbox.kubernetes.api.listing import listing
+from selfheal.sandbox.kubernetes.api.listing import flag, listing
 from selfheal.sandbox.kubernetes.api.paths import Place, place_of
 from selfheal.sandbox.kubernetes.api.scale import scale_of, scaled
 from selfheal.sandbox.kubernetes.api.watching import watch
@@ -70,7 +70,7 @@ class ApiServer:
             return "delete" if place.name else "deletecollection"
         if place.name:
             return "get"
-        return "watch" if request.args.get("watch") in ("true", "1") else "list"
+        return "watch" if flag(request.args, "watch") else "list"
 
     def _authorise(self, account: Account, verb: str, place: Place) -> None:
         resource = place.resource

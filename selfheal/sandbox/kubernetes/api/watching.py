@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from werkzeug.wrappers import Request, Response
 
-from selfheal.sandbox.kubernetes.api.listing import selector
+from selfheal.sandbox.kubernetes.api.listing import flag, selector
 from selfheal.sandbox.kubernetes.api.paths import Place
 from selfheal.sandbox.kubernetes.errors import expired
 from selfheal.sandbox.kubernetes.events import as_new
@@ -72,7 +72,7 @@ def watch(server: ApiServer, request: Request, place: Place) -> Response:
             with store.changed:
                 if store.version <= version:
                     store.changed.wait(min(LOOK, max(end - time.monotonic(), 0.0)))
-        if request.args.get("allowWatchBookmarks") in ("true", "1"):
+        if flag(request.args, "allowWatchBookmarks"):
             meta = {"resourceVersion": str(version)}
             yield _line(
                 "BOOKMARK", {"kind": resource.kind, "apiVersion": resource.api_version, "metadata": meta}

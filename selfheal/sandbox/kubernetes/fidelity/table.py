@@ -23,6 +23,8 @@ def measure(recordings: Path) -> tuple[list[str], list[Difference]]:
         emulator = replay(recording, healthy)
         best = differences(case, recording, emulator)
         for _moment in range(MOMENTS):
+            if not best:
+                break
             emulator.advance(EVERY)
             best = min(best, differences(case, recording, emulator), key=len)
         found += best
