@@ -144,6 +144,8 @@ class World:
                 "ATLASSIAN_TOKEN": self.jira.token("bot"),
                 "SELFHEAL_JIRA_PROJECT": "INC",
                 "SELFHEAL_JIRA_ESCALATION": ESCALATION,
+                # A write is seen at once here, so a claim need not settle for long.
+                "SELFHEAL_JIRA_SETTLE": "0.3",
             }
         if "github" in self._only:
             app = next(iter(self.applications.values()), None)

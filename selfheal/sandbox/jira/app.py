@@ -157,6 +157,10 @@ class JiraEmulator(Emulator):
             {"errorMessages": [f"No endpoint {request.method} {request.path}."], "errors": {}}, 404
         )
 
+    def changes(self, request: Request) -> bool:
+        """A search is a question, whatever its method."""
+        return super().changes(request) and not request.path.endswith("/search/jql")
+
     def limit(self, request: Request, who: str) -> Response | None:
         with self.lock:
             return self.limits.refusal(request)
