@@ -1,6 +1,9 @@
 """Formats of secrets that are recognised by their shape alone. Each pattern's group ``secret`` is what is replaced.
 
 Shapes that are no secrets stay readable on purpose: image digests, commit hashes, UUIDs, pod and template names.
+
+Texts come from anywhere and may be megabytes of one line, so no pattern may start at many places and scan far from each:
+a run of characters is bounded, or begins where nothing of its kind stands before it.
 """
 
 from __future__ import annotations
@@ -23,12 +26,12 @@ FORMATS: tuple[re.Pattern[str], ...] = tuple(
         r"(?P<secret>\bAIza[A-Za-z0-9_\-]{30,})",
         r"(?P<secret>\bsk-[A-Za-z0-9_\-]{16,})",
         r"(?P<secret>\bglpat-[A-Za-z0-9_\-]{16,})",
-        r"(?P<secret>\bey[JK][A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*)",
+        r"(?P<secret>(?<![A-Za-z0-9_\-])ey[JK][A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]{8,}\.[A-Za-z0-9_\-]*)",
         r"(?i:\b(?:bearer|basic)\s+)(?P<secret>[A-Za-z0-9+/_=.\-]{8,})",
         # user:password@ in an address; the user's name stays readable
         r"(?<=://)[^\s:/@]*:(?P<secret>[^\s/@]+)(?=@)",
         # name=value and "name": "value", for names that say what they hold
-        r"(?i:[\w.\-]*" + _NAMES + r"[\w.\-]*[\"']?\s*[=:]\s*)(?:\"(?P<quoted>[^\"\n]{4,})\"|'(?P<single>[^'\n]{4,})'"
+        r"(?i:" + _NAMES + r"[\w.\-]{0,64}[\"']?\s{0,40}[=:]\s*)(?:\"(?P<quoted>[^\"\n]{4,})\"|'(?P<single>[^'\n]{4,})'"
         r"|(?P<secret>[^\s\"',;&{}\[\]<>]{6,}))",
         r"(?i:\b(?:client-key-data|client-certificate-data|\.dockerconfigjson)[\"']?\s*:\s*[\"']?)(?P<secret>[A-Za-z0-9+/=]{16,})",
     )
