@@ -97,7 +97,7 @@ def _collect(node: Any, parts: list[str], depth: int) -> None:
         return
     if not isinstance(node, dict) or depth > _DEEPEST:
         return
-    kind, attributes = node.get("type"), node.get("attrs")
+    kind, attributes = str(node.get("type")), node.get("attrs")
     if kind == "text":
         parts.append(str(node.get("text", "")))
     elif kind in ("mention", "emoji", "status", "inlineCard", "blockCard", "date") and isinstance(

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import logging
 import secrets
+from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from selfheal.clock import Clock
@@ -32,7 +33,11 @@ LOGGER = logging.getLogger(__name__)
 class Claims:
     """Takes, renews and lets go. ``owner`` names the run, for people."""
 
-    def __init__(self, site: JiraSite, ledger: Ledger, settings: Settings, clock: Clock, owner: str) -> None:
+    def __init__(
+        self, site: JiraSite, ledger: Ledger, settings: Settings, clock: Clock, owner: str,
+        closing: Callable[[str, Record], Record] = lambda _key, record: record,
+    ) -> None:  # fmt: skip
+        """``closing`` adds what is still to be written to the record that lets the claim go."""
         self._site = site
         self._ledger = ledger
         self._settings = settings.jira
@@ -41,6 +46,7 @@ class Claims:
         self._settle = 0.0 if settings.dry_run else settings.jira.settle
         self._clock = clock
         self._owner = owner
+        self._closing = closing
 
     def take(self, key: str, stage: Stage) -> Lease:
         """Raises Conflict when another holds the incident, or when it cannot be told who does."""
@@ -102,6 +108,7 @@ class Claims:
         try:
             view = self._ledger.fresh(lease.key)
             record = self._ledger.held(view, lease)
-            self._ledger.claimed(view, record.model_copy(update={"claim": None}), lease, read_back=False)
+            free = self._closing(lease.key, record.model_copy(update={"claim": None}))
+            self._ledger.claimed(view, free, lease, read_back=False)
         except (SelfhealError, IncidentError) as error:
             LOGGER.warning("The claim on %s could not be let go: %s", lease.key, error.message)

@@ -177,10 +177,15 @@ class JiraSite:
         return list(dict.fromkeys(names))
 
     def users(self, query: str) -> list[dict[str, Any]]:
-        """Active accounts that match a name, an address or an account id."""
+        """Active accounts that match a name or an address, or the one with that account id."""
         found = self._transport.call(
             "look up an account", lambda: self._jira.find_users(query=query, max_results=50)
         )
+        if not found:
+            # The query looks at names and addresses only.
+            found = self._transport.call(
+                "look up an account", lambda: self._jira.find_users(account_id=query, max_results=2)
+            )
         return [user for user in found or () if user.get("active", True)]
 
     def group_members(self, group: str) -> list[dict[str, Any]]:

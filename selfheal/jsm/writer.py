@@ -37,8 +37,8 @@ class Writer:
         self.settings = settings
         self.run = run
         self.ledger = Ledger(site, clock, settings.jira.settle)
-        self.claims = Claims(site, self.ledger, settings, clock, run or "selfheal")
         self.comments = Comments(site, self.ledger)
+        self.claims = Claims(site, self.ledger, settings, clock, run or "selfheal", self._closing)
         self._clock = clock
 
     def now(self) -> datetime:
@@ -102,6 +102,12 @@ class Writer:
             lease.renewed(started)
         self.comments.stored(key)
         return after
+
+    def _closing(self, key: str, record: Record) -> Record:
+        """The last record of a claim takes along what was told since the one before."""
+        told = self.comments.noted(key, record)
+        self.comments.stored(key)
+        return record.model_copy(update={"told": told})
 
     def renewal_due(self, lease: Lease) -> bool:
         """Whether the lease has aged enough for a write to renew it."""
