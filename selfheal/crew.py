@@ -20,7 +20,7 @@ from selfheal.errors import SelfhealError
 from selfheal.models.budget import Budget, ModelFailed
 from selfheal.models.builtin import NAME as BUILTIN
 from selfheal.models.builtin import BuiltinModel
-from selfheal.models.library import Agent, Task, crew_of, quiet
+from selfheal.models.library import Agent, Task, crew_of, quiet, work_through
 from selfheal.models.provider import ProviderModel, provider_model
 from selfheal.redaction import redactor
 from selfheal.tools.context import StageContext
@@ -98,7 +98,7 @@ def _with_provider(
     """The agent with a provider's model. Raises ModelFailed for whatever goes wrong with it."""
     model = provider_model(context.settings, name, budget)
     try:
-        answer = _kick_off(context, definition, model, turns=context.settings.model.calls)
+        answer = _kick_off(context, definition, model, turns=context.settings.model.calls + 1)
     except ModelFailed:
         raise
     except Exception as error:  # a library driven by a model may raise anything
@@ -170,7 +170,7 @@ def _kick_off(
         guardrail_max_retries=1,
         human_input=False,
     )
-    crew_of(agent, task).kickoff()
+    work_through(crew_of(agent, task))
     output = task.output
     answer = output.pydantic if output is not None else None
     if not isinstance(answer, AgentAnswer):

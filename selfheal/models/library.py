@@ -8,15 +8,19 @@ CrewAI imports it from here, so none of that can happen before it is forbidden.
 from __future__ import annotations
 
 import atexit
+import contextlib
+import io
+import logging
 import os
 import shutil
 import tempfile
 import threading
 import warnings
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
+
+LOGGER = logging.getLogger(__name__)
 
 #: What the library is told through the environment, for the whole process.
 SWITCHES = {
@@ -44,7 +48,7 @@ _locks: dict[str, threading.RLock] = {}
 _guard = threading.Lock()
 
 
-@contextmanager
+@contextlib.contextmanager
 def _lock(name: str, *, timeout: float = 60) -> Iterator[None]:
     """The library's locks, kept in the process: its own are files in the shared temporary folder."""
     with _guard:
@@ -57,7 +61,7 @@ def _lock(name: str, *, timeout: float = 60) -> Iterator[None]:
         held.release()
 
 
-@contextmanager
+@contextlib.contextmanager
 def _elsewhere() -> Iterator[None]:
     """HOME points at our folder while the library is imported: it makes a key and settings below it."""
     saved = os.environ.get("HOME")
@@ -89,6 +93,11 @@ def quiet() -> None:
     """Sets the switches again: a stage's environment replaces the one that the import was made in."""
     os.environ.update(SWITCHES)
     os.environ["CREWAI_STORAGE_DIR"] = str(STORAGE)
+    # Its flow engine reports every error that is raised through it, ours included; those have been dealt with.
+    logging.getLogger("crewai").setLevel(logging.CRITICAL)
+    if not logging.getLogger().handlers:
+        # It logs vendors' errors to the root logger, which would set itself up to print them.
+        logging.getLogger().addHandler(logging.NullHandler())
 
 
 def crew_of(agent: Any, task: Any) -> Any:
@@ -106,6 +115,17 @@ def crew_of(agent: Any, task: Any) -> Any:
     )
 
 
+def work_through(crew: Any) -> None:
+    """Runs the crew. What the library prints goes to the log: standard output belongs to whoever called us."""
+    printed = io.StringIO()
+    try:
+        with contextlib.redirect_stdout(printed):
+            crew.kickoff()
+    finally:
+        if printed.getvalue().strip():
+            LOGGER.debug("printed by the library: %s", printed.getvalue().strip()[:2_000])
+
+
 __all__ = [
-    "LLM", "STORAGE", "SWITCHES", "Agent", "BaseLLM", "BaseTool", "Crew", "HookAborted", "Process", "Task", "crew_of", "quiet",
+    "LLM", "STORAGE", "SWITCHES", "Agent", "BaseLLM", "BaseTool", "Crew", "HookAborted", "Process", "Task", "crew_of", "quiet", "work_through",
 ]  # fmt: skip

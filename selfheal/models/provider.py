@@ -7,6 +7,7 @@ text, others make it retry.
 
 from __future__ import annotations
 
+import contextvars
 import threading
 from collections.abc import Callable
 from typing import Any
@@ -96,7 +97,7 @@ class ProviderModel(BaseLLM):  # type: ignore[misc]  # CrewAI is not followed by
 
     def _in_time(self, call: Callable[[], Any]) -> Any:
         """The vendor's client has a time limit for each read; this one is for the whole call."""
-        limit = min(self._timeout, self._budget.left())
+        limit = limit_of(self._timeout, self._budget)
         outcome: list[Any] = []
 
         def target() -> None:
@@ -105,7 +106,9 @@ class ProviderModel(BaseLLM):  # type: ignore[misc]  # CrewAI is not followed by
             except BaseException as error:  # noqa: BLE001 - judged by the waiting thread
                 outcome.append(("error", error))
 
-        thread = threading.Thread(target=target, daemon=True, name="model-call")
+        # The context goes along: in it stands that the retries are ours, not the library's.
+        context = contextvars.copy_context()
+        thread = threading.Thread(target=context.run, args=(target,), daemon=True, name="model-call")
         thread.start()
         thread.join(limit)
         if not outcome:
@@ -138,6 +141,11 @@ class ProviderModel(BaseLLM):  # type: ignore[misc]  # CrewAI is not followed by
     def get_input_tokens_count(self, messages: Any, tools: Any = None, response_model: Any = None) -> int:
         """An estimate: asking the provider would be a call of its own."""
         return tokens(messages) + tokens(tools)
+
+
+def limit_of(timeout: float, budget: Budget) -> float:
+    """Seconds one call may take."""
+    return min(timeout, budget.left())
 
 
 def provider_model(settings: Settings, name: str, budget: Budget) -> ProviderModel:
