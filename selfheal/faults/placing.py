@@ -9,7 +9,7 @@ from typing import Any
 
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Snapshot
-from selfheal.cluster.workloads import earlier, last_good, mapping
+from selfheal.cluster.workloads import earlier, last_good, mapping, mappings
 from selfheal.faults.evidence import on_object
 from selfheal.faults.interface import Finding
 from selfheal.faults.scheduling import (
@@ -43,6 +43,8 @@ _WORDS = (
     ("ports", re.compile(r"free ports", re.IGNORECASE)),
 )
 _MASTERS = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
+#: Reasons that may lie in the pod's spec alone, whatever else keeps it from a node.
+_BY_SPEC = frozenset({"room", "selector", "affinity", "taint"})
 #: Where each reason stands in a pod spec.
 FIELDS = {
     "selector": ("/nodeSelector",),
@@ -104,7 +106,7 @@ def _of(snapshot: Snapshot, item: Stuck) -> list[Reason]:
         changed = _changed(snapshot, item, name)
         if alone:
             sure = 0.95 if odd else 0.88
-        elif odd:
+        elif odd and name in _BY_SPEC:
             sure = 0.86
         else:
             sure = 0.6
@@ -141,6 +143,16 @@ def _from_words(item: Stuck, said: set[str]) -> set[str]:
         and not item.workload.spec.get("nodeSelector")
     ):
         found = (found - {"selector"}) | {"affinity"}
+    spec = item.workload.spec
+    possible = {
+        "selector": bool(spec.get("nodeSelector")),
+        "affinity": bool(affinity_terms(spec)),
+        "spread": any(
+            rule.get("whenUnsatisfiable", "DoNotSchedule") == "DoNotSchedule"
+            for rule in mappings(spec.get("topologySpreadConstraints"))
+        ),
+    }
+    found = {name for name in found if possible.get(name, True)}
     # A control plane's taint stands in nearly every message.
     return found - {"taint"} if len(found) > 1 else found
 

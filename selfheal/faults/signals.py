@@ -137,6 +137,7 @@ _NAMED = tuple(
         rf"DNS resolution failed for:?\s+[\"']?(?P<host>{_HOSTNAME})(?::(?P<port>\d{{1,5}}))?",
         rf"host=[\"']?(?P<host>{_HOSTNAME})[\"']?,? port=(?P<port>\d{{1,5}})",
         rf"for \"(?P<host>{_HOSTNAME})\" port (?P<port>\d{{1,5}})",
+        rf"\bhost(?:name)?[ :=]+[\"'](?P<host>{_HOSTNAME})[\"'](?:,? port[ :=]+(?P<port>\d{{1,5}}))?",
         rf"server at \"(?P<host>{_HOSTNAME})\"(?:.{{0,30}}?port (?P<port>\d{{1,5}}))?",
         rf"server on '(?P<host>{_HOSTNAME})(?::(?P<port>\d{{1,5}}))?'",
         rf"(?:connect(?:ing|ion|ed)? to|dial(?:ing)?(?: tcp)?|reach|Connection refused|resolve|ipv4:)\s*[(\"':]*"

@@ -1,0 +1,68 @@
+"""quota-exceeded: its kinds, and refusals that are history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.faults.kit import caller, event, examined, found, get, lines, only, refused, remedy, root
+from tests.support.cluster import Cluster, container
+
+
+def quota(cluster: Cluster, **hard: tuple[str, str]) -> dict[str, Any]:
+    spec = {name.replace("_", "."): allowed for name, (allowed, _used) in hard.items()}
+    used = {name.replace("_", "."): taken for name, (_allowed, taken) in hard.items()}
+    return cluster.add("ResourceQuota", "team", spec={"hard": spec}, status={"hard": spec, "used": used})
+
+
+@pytest.mark.parametrize(
+    ("resource", "variant"),
+    [
+        ("requests.cpu", "cpu"),
+        ("limits.memory", "memory"),
+        ("pods", "pods"),
+        ("requests.storage", "storage"),
+        ("count/services", "services"),
+    ],
+)
+def test_kinds(resource: str, variant: str) -> None:
+    text = f'pods "api-1" is forbidden: exceeded quota: team, requested: {resource}=1, used: {resource}=2, limited: {resource}=2'
+    cluster = refused("api", text)
+    cluster.add("ResourceQuota", "team", spec={"hard": {resource: "2"}}, status={"used": {resource: "2"}})
+    finding = only("quota-exceeded", cluster)
+    assert finding.variant == variant
+    assert root(cluster) == ("quota-exceeded", "ResourceQuota shop/team")
+
+
+def test_remedy_restores_and_never_raises_by_itself() -> None:
+    cluster = refused("api", "exceeded quota: team, requested: pods=1, used: pods=2, limited: pods=2")
+    quota(cluster, pods=("2", "2"))
+    (edit,) = remedy(only("quota-exceeded", cluster)).edits
+    assert (edit.field, edit.value.fallback) == ("/spec/hard/pods", None)
+
+
+def test_service_that_could_not_be_made() -> None:
+    cluster = Cluster()
+    cluster.deployment("cart", {"containers": [container()]})
+    caller(cluster, "web", {}, lines("lookup cart on 10.96.0.10:53: no such host"))
+    quota(cluster, services=("5", "5"))
+    assert root(cluster) == ("quota-exceeded", "ResourceQuota shop/team")
+
+
+def test_lookalike_all_pods_are_there_by_now() -> None:
+    cluster = Cluster()
+    cluster.deployment("api", {"containers": [container()]})
+    quota(cluster, pods=("2", "2"))
+    event(
+        cluster,
+        get(cluster, "ReplicaSet", "api-rs2"),
+        "FailedCreate",
+        "exceeded quota: team, requested: pods=1",
+    )
+    assert not found("quota-exceeded", cluster)
+    assert examined(cluster).verdict == "healthy"
+
+
+def test_lookalike_bound_of_a_single_container() -> None:
+    assert not found("quota-exceeded", refused("api", "maximum cpu usage per Container is 1, but limit is 2"))

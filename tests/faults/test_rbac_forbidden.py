@@ -1,0 +1,61 @@
+"""rbac-forbidden: which object withholds the right, and lines that are history."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.faults.kit import found, lines, only, remedy, root
+from tests.support.cluster import Cluster, container
+
+LINE = 'pods is forbidden: User "system:serviceaccount:shop:bot" cannot list resource "pods" in API group "" in the namespace "shop"'
+RULES = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]
+
+
+def operator(
+    *, rules: list[dict[str, Any]] | None = None, subject: str = "bot", ref: str = "reader", log: str = ""
+) -> Cluster:
+    cluster = Cluster()
+    cluster.deployment("operator", {"containers": [container()], "serviceAccountName": "bot"})
+    cluster.log("operator-new-0", "app", log or lines(f"E {LINE}"))
+    cluster.add("ServiceAccount", "bot")
+    if rules is not None:
+        cluster.add("Role", "reader", rules=rules)
+        subjects = [{"kind": "ServiceAccount", "name": subject, "namespace": "shop"}]
+        cluster.add("RoleBinding", "bot", roleRef={"kind": "Role", "name": ref}, subjects=subjects)
+    return cluster
+
+
+def test_role_lacks_the_verb() -> None:
+    cluster = operator(rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}])
+    (edit,) = remedy(only("rbac-forbidden", cluster)).edits
+    assert edit.value.fallback.value == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]
+    assert root(cluster) == ("rbac-forbidden", "Role shop/reader")
+
+
+def test_binding_names_a_role_that_does_not_exist() -> None:
+    cluster = operator(rules=RULES, ref="readers")
+    finding = only("rbac-forbidden", cluster)
+    assert (finding.variant, str(finding.object), finding.facts["wanted"]) == (
+        "role-missing",
+        "RoleBinding shop/bot",
+        "reader",
+    )
+
+
+def test_binding_names_an_account_that_does_not_exist() -> None:
+    finding = only("rbac-forbidden", operator(rules=RULES, subject="bott"))
+    assert (finding.facts["field"], finding.facts["wanted"]) == ("/subjects/0/name", "bot")
+
+
+def test_nothing_is_bound() -> None:
+    finding = only("rbac-forbidden", operator())
+    assert (finding.variant, str(finding.object)) == ("binding", "ServiceAccount shop/bot")
+    assert remedy(finding).escalate
+
+
+def test_lookalike_the_right_is_there_by_now() -> None:
+    assert not found("rbac-forbidden", operator(rules=RULES))
+
+
+def test_lookalike_a_line_of_long_ago() -> None:
+    assert not found("rbac-forbidden", operator(log=f"2026-11-22T09:00:00Z {LINE}\n" + lines("all well")))

@@ -1,0 +1,62 @@
+"""service-port-mismatch: targets, offered ports, and Services that are right."""
+
+from __future__ import annotations
+
+from selfheal.faults.interface import Exact, LastGood
+from tests.faults.kit import caller, found, lines, only, remedy, root, served
+from tests.support.cluster import Cluster
+
+REFUSED = "ERROR cart: dial tcp: cart:80: connect: connection refused"
+
+
+def shop(target: object, port: int = 80) -> Cluster:
+    cluster = Cluster()
+    service = served(cluster, "cart")
+    service["spec"]["ports"] = [{"port": port, "targetPort": target}]
+    return cluster
+
+
+def test_number_that_no_container_declares() -> None:
+    cluster = shop(9090)
+    caller(cluster, "web", {"CART": "http://cart:80"}, lines(REFUSED))
+    finding = only("service-port-mismatch", cluster)
+    (edit,) = remedy(finding).edits
+    assert (edit.field, edit.value) == (
+        "/spec/ports/0/targetPort",
+        LastGood(Exact(8080, finding.facts["origin"])),
+    )
+    assert root(cluster) == ("service-port-mismatch", "Service shop/cart")
+
+
+def test_name_that_no_container_has() -> None:
+    finding = only("service-port-mismatch", shop("http"))
+    assert finding.facts["candidates"] == ["main"]
+
+
+def test_offered_port_that_no_caller_uses() -> None:
+    cluster = shop(8080, port=81)
+    caller(cluster, "web", {"CART": "http://cart:80"}, lines(REFUSED))
+    caller(cluster, "api", {"CART": "http://cart:80"}, lines(REFUSED))
+    finding = only("service-port-mismatch", cluster)
+    assert (finding.variant, finding.facts["candidates"]) == ("port", [80])
+    assert root(cluster)[0] == "service-port-mismatch"
+
+
+def test_lookalike_undeclared_but_probed_port() -> None:
+    cluster = Cluster()
+    probe = {"tcpSocket": {"port": 9090}}
+    service = served(cluster, "cart", readinessProbe=probe)
+    service["spec"]["ports"] = [{"port": 80, "targetPort": 9090}]
+    assert not found("service-port-mismatch", cluster)
+
+
+def test_lookalike_one_caller_of_two_is_wrong() -> None:
+    cluster = shop(8080)
+    caller(cluster, "web", {"CART": "http://cart:81"}, lines(REFUSED.replace("80", "81")))
+    caller(cluster, "api", {"CART": "http://cart:80"})
+    assert not found("service-port-mismatch", cluster)
+    assert root(cluster) == ("env-var-invalid", "Deployment shop/web")
+
+
+def test_lookalike_right_by_name() -> None:
+    assert not found("service-port-mismatch", shop("main"))
