@@ -33,7 +33,8 @@ class Claims:
                 return f'persistentvolumeclaim "{name}" not found. not found'
             if dig(claim, "metadata", "deletionTimestamp"):
                 return f'persistentvolumeclaim "{name}" is being deleted. not found'
-            if not dig(claim, "spec", "volumeName") and not self._waits(claim):
+            bound = dig(claim, "status", "phase") == "Bound"
+            if not bound and (dig(claim, "spec", "volumeName") or not self._waits(claim)):
                 return "pod has unbound immediate PersistentVolumeClaims. not found"
         return ""
 

@@ -23,11 +23,8 @@ def still(**images: ImageBehaviour) -> KubernetesEmulator:
     return emulator
 
 
-def namespace(name: str = NAMESPACE, **labels: str) -> Object:
-    return {
-        "apiVersion": "v1", "kind": "Namespace",
-        "metadata": {"name": name, "labels": {key.replace("__", "/").replace("_", "-"): value for key, value in labels.items()}},
-    }  # fmt: skip
+def namespace(name: str = NAMESPACE) -> Object:
+    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
 
 
 def pod_spec(image: str = IMAGE, container: Object | None = None, **more: Any) -> Object:
@@ -43,7 +40,12 @@ def deployment(
         "apiVersion": "apps/v1",
         "kind": "Deployment",
         "metadata": {"name": name, "namespace": NAMESPACE},
-        "spec": {"replicas": replicas, "selector": {"matchLabels": {"app": name}}, "template": template, **more},
+        "spec": {
+            "replicas": replicas,
+            "selector": {"matchLabels": {"app": name}},
+            "template": template,
+            **more,
+        },
     }
 
 
@@ -57,11 +59,22 @@ def service(name: str, selects: str = "", *, port: int = 8080, target: Any = 808
 
 
 def configmap(name: str = "config", **data: str) -> Object:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name, "namespace": NAMESPACE}, "data": data}
+    return {
+        "apiVersion": "v1",
+        "kind": "ConfigMap",
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "data": data,
+    }
 
 
 def made(kind: str, api: str, name: str, spec: Object, **more: Any) -> Object:
-    return {"apiVersion": api, "kind": kind, "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec, **more}
+    return {
+        "apiVersion": api,
+        "kind": kind,
+        "metadata": {"name": name, "namespace": NAMESPACE},
+        "spec": spec,
+        **more,
+    }
 
 
 def pods(emulator: KubernetesEmulator, of: str = "") -> list[Object]:

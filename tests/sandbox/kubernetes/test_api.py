@@ -87,7 +87,9 @@ def test_create_read_change_delete(api):
     with pytest.raises(ApiException) as caught:
         core(api).replace_namespaced_config_map("config", NAMESPACE, made)
     assert caught.value.status == 409
-    assert "the object has been modified; please apply your changes to the latest version" in caught.value.body
+    assert (
+        "the object has been modified; please apply your changes to the latest version" in caught.value.body
+    )
     core(api).delete_namespaced_config_map("config", NAMESPACE)
     with pytest.raises(ApiException) as caught:
         core(api).read_namespaced_config_map("config", NAMESPACE)
@@ -107,13 +109,17 @@ def test_dry_run_changes_nothing(api, server):
     assert made.spec.strategy.type == "RollingUpdate"
     assert server.cluster.store.version == version
     with pytest.raises(ApiException) as caught:
-        apps(api).create_namespaced_deployment(NAMESPACE, deployment(container={"ports": [{"containerPort": 0}]}), dry_run="All")
+        apps(api).create_namespaced_deployment(
+            NAMESPACE, deployment(container={"ports": [{"containerPort": 0}]}), dry_run="All"
+        )
     assert caught.value.status == 422
     assert "must be between 1 and 65535, inclusive" in caught.value.body
 
 
 def test_strategic_merge_and_json_patches(api):
-    apps(api).create_namespaced_deployment(NAMESPACE, deployment(container={"env": [{"name": "A", "value": "1"}]}))
+    apps(api).create_namespaced_deployment(
+        NAMESPACE, deployment(container={"env": [{"name": "A", "value": "1"}]})
+    )
     env = [{"name": "B", "value": "2"}]
     patch = {"spec": {"template": {"spec": {"containers": [{"name": "app", "env": env}]}}}}
     done = apps(api).patch_namespaced_deployment("web", NAMESPACE, patch)
@@ -123,7 +129,9 @@ def test_strategic_merge_and_json_patches(api):
     done = apps(api).patch_namespaced_deployment("web", NAMESPACE, operations)
     assert done.spec.replicas == 3
     with pytest.raises(ApiException) as caught:
-        apps(api).patch_namespaced_deployment("web", NAMESPACE, [{"op": "test", "path": "/spec/replicas", "value": 9}])
+        apps(api).patch_namespaced_deployment(
+            "web", NAMESPACE, [{"op": "test", "path": "/spec/replicas", "value": 9}]
+        )
     assert caught.value.status == 422
     scale = apps(api).patch_namespaced_deployment_scale("web", NAMESPACE, {"spec": {"replicas": 1}})
     assert scale.spec.replicas == 1
@@ -137,12 +145,17 @@ def test_status_is_a_place_of_its_own(api, server):
     held.status.replicas = 77
     done = apps(api).replace_namespaced_deployment("web", NAMESPACE, held)
     assert done.status.replicas == 2
-    done = apps(api).patch_namespaced_deployment_status("web", NAMESPACE, {"status": {"replicas": 5}, "spec": {"replicas": 9}})
+    done = apps(api).patch_namespaced_deployment_status(
+        "web", NAMESPACE, {"status": {"replicas": 5}, "spec": {"replicas": 9}}
+    )
     assert (done.spec.replicas, done.status.replicas) in ((2, 5), (2, 2))
 
 
 def test_server_side_apply(server):
-    token, url = server.accounts["admin"].token, f"{server.url}/api/v1/namespaces/{NAMESPACE}/configmaps/config"
+    token, url = (
+        server.accounts["admin"].token,
+        f"{server.url}/api/v1/namespaces/{NAMESPACE}/configmaps/config",
+    )
     headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/apply-patch+yaml"}
 
     def apply(text: str, manager: str) -> requests.Response:
@@ -157,14 +170,19 @@ def test_server_side_apply(server):
 def test_selectors(api, server):
     server.apply([deployment("one"), deployment("two"), service("one")])
     server.advance(10)
-    names = [item.metadata.labels["app"] for item in core(api).list_namespaced_pod(NAMESPACE, label_selector="app in (one, x)").items]
+    names = [
+        item.metadata.labels["app"]
+        for item in core(api).list_namespaced_pod(NAMESPACE, label_selector="app in (one, x)").items
+    ]
     assert names == ["one"]
     assert len(core(api).list_namespaced_pod(NAMESPACE, label_selector="app,app!=one").items) == 1
     assert core(api).list_namespaced_pod(NAMESPACE, label_selector="!app").items == []
     running = core(api).list_namespaced_pod(NAMESPACE, field_selector="status.phase=Running")
     assert len(running.items) == 2
     name = running.items[0].metadata.name
-    events = core(api).list_namespaced_event(NAMESPACE, field_selector=f"involvedObject.name={name},reason=Scheduled")
+    events = core(api).list_namespaced_event(
+        NAMESPACE, field_selector=f"involvedObject.name={name},reason=Scheduled"
+    )
     assert len(events.items) == 1
     with pytest.raises(ApiException) as caught:
         core(api).list_namespaced_pod(NAMESPACE, label_selector="a in b")
@@ -225,8 +243,13 @@ def test_logs(api, server):
     name = pods(server, "web")[0]["metadata"]["name"]
     raw = core(api).read_namespaced_pod_log(name, NAMESPACE, _preload_content=False).data
     assert raw.endswith(b"listening on 8080\n")
-    assert core(api).read_namespaced_pod_log(name, NAMESPACE, tail_lines=0, _preload_content=False).data == b""
-    assert len(core(api).read_namespaced_pod_log(name, NAMESPACE, limit_bytes=5, _preload_content=False).data) == 5
+    assert (
+        core(api).read_namespaced_pod_log(name, NAMESPACE, tail_lines=0, _preload_content=False).data == b""
+    )
+    assert (
+        len(core(api).read_namespaced_pod_log(name, NAMESPACE, limit_bytes=5, _preload_content=False).data)
+        == 5
+    )
     with pytest.raises(ApiException) as caught:
         core(api).read_namespaced_pod_log(name, NAMESPACE, previous=True)
     assert "previous terminated container" in caught.value.body

@@ -60,7 +60,10 @@ def test_a_program_that_has_what_it_needs_runs():
 @pytest.mark.parametrize(
     ("image", "text"),
     [
-        ("ghcr.io/acme/web:9", 'failed to resolve reference "ghcr.io/acme/web:9": ghcr.io/acme/web:9: not found'),
+        (
+            "ghcr.io/acme/web:9",
+            'failed to resolve reference "ghcr.io/acme/web:9": ghcr.io/acme/web:9: not found',
+        ),
         ("ghcr.oi/acme/web:1", "dial tcp: lookup ghcr.oi on 10.0.0.2:53: no such host"),
         ("private.example/web:1", "failed to authorize: failed to fetch anonymous token"),
         ("nobody/knows:1", "pull access denied, repository does not exist or may require authorization"),
@@ -88,7 +91,9 @@ def test_a_pull_secret_for_the_host_lets_it_be_pulled():
         "apiVersion": "v1", "kind": "Secret", "metadata": {"name": "pull", "namespace": NAMESPACE},
         "type": "kubernetes.io/dockerconfigjson", "data": {".dockerconfigjson": auths},
     }  # fmt: skip
-    emulator.apply([secret, deployment("it", "private.example/web:1", spec={"imagePullSecrets": [{"name": "pull"}]})])
+    emulator.apply(
+        [secret, deployment("it", "private.example/web:1", spec={"imagePullSecrets": [{"name": "pull"}]})]
+    )
     emulator.advance(10)
     assert "running" in status(emulator, "it")["state"]
 
@@ -135,7 +140,9 @@ def test_a_volume_of_a_missing_config_map_is_not_mounted():
         spec={"volumes": [{"name": "v", "configMap": {"name": "gone"}}]},
     )
     assert status(emulator, "it")["state"]["waiting"]["reason"] == "ContainerCreating"
-    assert told(emulator, "FailedMount") == ['MountVolume.SetUp failed for volume "v" : configmap "gone" not found']
+    assert told(emulator, "FailedMount") == [
+        'MountVolume.SetUp failed for volume "v" : configmap "gone" not found'
+    ]
 
 
 VARIABLES = (
@@ -167,14 +174,22 @@ def test_variables(env, line):
 
 
 def test_references_between_variables_and_the_last_of_two_wins():
-    env = [{"name": "HOST", "value": "db"}, {"name": "URL", "value": "no"}, {"name": "URL", "value": "tcp://$(HOST):1"}]
+    env = [
+        {"name": "HOST", "value": "db"},
+        {"name": "URL", "value": "no"},
+        {"name": "URL", "value": "tcp://$(HOST):1"},
+    ]
     behaviour = ImageBehaviour(variables=(Variable("URL", "int", invalid="got {value}"),))
     assert "got tcp://db:1" in log(run(behaviour, {"env": env}))
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
-    [('{"a": 1}', ""), ("{a", "cannot parse /etc/app/c.json"), (None, "open /etc/app/c.json: no such file or directory")],
+    [
+        ('{"a": 1}', ""),
+        ("{a", "cannot parse /etc/app/c.json"),
+        (None, "open /etc/app/c.json: no such file or directory"),
+    ],
 )
 def test_files(text, problem):
     behaviour = ImageBehaviour(files=(File("/etc/app/c.json", "json"),))
@@ -256,7 +271,9 @@ def test_users(user, context, text):
 
 def test_a_read_only_file_system_and_a_volume_of_another_group():
     behaviour = ImageBehaviour(writes=("/data/x",), user="1000")
-    assert "read-only file system" in log(run(behaviour, {"securityContext": {"readOnlyRootFilesystem": True}}))
+    assert "read-only file system" in log(
+        run(behaviour, {"securityContext": {"readOnlyRootFilesystem": True}})
+    )
     mounts = {"volumeMounts": [{"name": "d", "mountPath": "/data"}]}
     claim = made(
         "PersistentVolumeClaim", "v1", "d",
@@ -284,14 +301,21 @@ def test_too_much_ephemeral_storage_is_evicted():
         ({"httpGet": {"path": "/healthz", "port": 9}}, "connect: connection refused"),
         ({"tcpSocket": {"port": 9}}, "connect: connection refused"),
         ({"httpGet": {"path": "/slow", "port": 8080}}, "Client.Timeout exceeded while awaiting headers"),
-        ({"httpGet": {"path": "/healthz", "port": 8080, "scheme": "HTTPS"}}, "server gave HTTP response to HTTPS client"),
+        (
+            {"httpGet": {"path": "/healthz", "port": 8080, "scheme": "HTTPS"}},
+            "server gave HTTP response to HTTPS client",
+        ),
         ({"httpGet": {"path": "/", "port": 5432}}, "malformed HTTP response"),
         ({"exec": {"command": ["pg_isready"]}}, "executable file not found in $PATH"),
         ({"httpGet": {"path": "/healthz", "port": "http"}}, "couldn't find port"),
     ],
 )
 def test_readiness_that_asks_wrongly(probe, text):
-    behaviour = replace(WEB, ports=(Port(8080), Port(5432, protocol="tcp")), paths={"/healthz": 200, "/slow": Answer(seconds=3)})
+    behaviour = replace(
+        WEB,
+        ports=(Port(8080), Port(5432, protocol="tcp")),
+        paths={"/healthz": 200, "/slow": Answer(seconds=3)},
+    )
     emulator = run(behaviour, {"readinessProbe": probe})
     held = status(emulator, "it")
     assert "running" in held["state"] and not held["ready"]
@@ -299,7 +323,13 @@ def test_readiness_that_asks_wrongly(probe, text):
 
 
 def test_liveness_kills_and_the_program_chooses_its_exit_code():
-    probe = {"livenessProbe": {"httpGet": {"path": "/gone", "port": 8080}, "periodSeconds": 2, "failureThreshold": 2}}
+    probe = {
+        "livenessProbe": {
+            "httpGet": {"path": "/gone", "port": 8080},
+            "periodSeconds": 2,
+            "failureThreshold": 2,
+        }
+    }
     emulator = run(replace(WEB, term_code=143), probe)
     assert status(emulator, "it")["lastState"]["terminated"]["exitCode"] == 143
     assert "Container app failed liveness probe, will be restarted" in told(emulator, "Killing")
@@ -309,7 +339,9 @@ def test_a_startup_probe_gives_a_slow_program_its_time():
     slow = replace(WEB, startup_seconds=40)
     live = {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 5}
     assert status(run(slow, {"livenessProbe": live}), "it")["restartCount"] > 0
-    emulator = run(slow, {"livenessProbe": live, "startupProbe": {**live, "failureThreshold": 20}}, seconds=60)
+    emulator = run(
+        slow, {"livenessProbe": live, "startupProbe": {**live, "failureThreshold": 20}}, seconds=60
+    )
     assert status(emulator, "it")["restartCount"] == 0
     assert status(emulator, "it")["started"]
 
@@ -326,10 +358,22 @@ def test_too_little_cpu_makes_it_slow():
 
 
 def test_calls_follow_services_and_credentials():
-    call = Call("$DB", at_start=True, failed="db: {error}", exit_code=1, patience=1, password="PASSWORD", user="DBUSER")
+    call = Call(
+        "$DB",
+        at_start=True,
+        failed="db: {error}",
+        exit_code=1,
+        patience=1,
+        password="PASSWORD",
+        user="DBUSER",
+    )
     client = ImageBehaviour(calls=(call,))
     emulator = still(it=client, db=replace(WEB, accounts={"app": "secret"}))
-    env = [{"name": "DB", "value": "db:5432"}, {"name": "DBUSER", "value": "app"}, {"name": "PASSWORD", "value": "no"}]
+    env = [
+        {"name": "DB", "value": "db:5432"},
+        {"name": "DBUSER", "value": "app"},
+        {"name": "PASSWORD", "value": "no"},
+    ]
     emulator.apply([deployment("it", "ghcr.io/acme/it:1", {"env": env})])
     emulator.advance(5)
     assert "lookup db on 10.96.0.10:53: no such host" in log(emulator)
@@ -342,7 +386,9 @@ def test_calls_follow_services_and_credentials():
     env[2] = {"name": "PASSWORD", "value": "secret"}
     emulator.apply([deployment("it", "ghcr.io/acme/it:1", {"env": env})])
     emulator.advance(60)
-    assert ["running" in pod["status"]["containerStatuses"][0]["state"] for pod in pods(emulator, "it")] == [True]
+    assert ["running" in pod["status"]["containerStatuses"][0]["state"] for pod in pods(emulator, "it")] == [
+        True
+    ]
 
 
 def test_what_the_api_server_denies_a_program():

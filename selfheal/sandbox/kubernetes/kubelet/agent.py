@@ -64,7 +64,7 @@ class Kubelet:
             if worker.key == key and (pod is None or pod["metadata"]["uid"] != uid):
                 worker.abandon()
                 del self.workers[uid]
-        if pod is None:
+        if pod is None or not dig(pod, "spec", "nodeName"):
             return
         held = self.workers.get(str(pod["metadata"]["uid"]))
         node = self.cluster.store.get("Node", "", str(pod["spec"]["nodeName"]))

@@ -1,0 +1,26 @@
+"""The embedded cluster against recordings of a real control plane."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from selfheal.sandbox.kubernetes.fidelity.table import BEGIN, END, measure, table, write
+
+DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "sandbox.md"
+
+
+def test_the_table_in_the_documentation_is_what_is_measured(shared):
+    cases, found = measure(shared / "recordings")
+    text = DOCUMENT.read_text(encoding="utf-8")
+    written = BEGIN + text.partition(BEGIN)[2].partition(END)[0] + END
+    assert table(cases, found) == written
+    assert len({item.case for item in found}) <= 1
+
+
+def test_the_table_is_put_between_its_marks(tmp_path):
+    document = tmp_path / "d.md"
+    document.write_text(f"head\n{BEGIN}\nold\n{END}\ntail\n", encoding="utf-8")
+    write(document, table(["a", "b"], []))
+    text = document.read_text(encoding="utf-8")
+    assert text.startswith("head\n") and text.endswith("tail\n")
+    assert "2 recordings replayed, 2 without any difference, 0 differences" in text and "old" not in text
