@@ -4,26 +4,34 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice, product
 from typing import Any
 
 from selfheal.cluster import pointer
-from selfheal.repair.edits.data import same, with_set
+from selfheal.repair.edits.data import same, with_removed, with_set
 from selfheal.repair.edits.nodes import EditRefused
+from selfheal.repair.edits.splice import Text
 from selfheal.repair.goal import Goal
 from selfheal.repair.objects import Object, alike, ref
-from selfheal.repair.sources.interface import Attempt
+from selfheal.repair.sources.interface import Attempt, Unit
 from selfheal.repair.sources.layers import Layer, Path, layers, merged, walk
 from selfheal.repair.sources.plain import Move
 from selfheal.repair.sources.plain import merged as joined
 from selfheal.repair.sources.sites import Session
 from selfheal.repair.view import View
+from selfheal.repository.paths import below
 
 #: Values tried for one goal, and combinations of them.
 CANDIDATES = 14
 MOST = 20
 _WORD = re.compile(r"[A-Za-z][a-z0-9]*|[A-Z]+(?![a-z])|[0-9]+")
+#: Keys under which charts commonly let a whole block be given.
+_BLOCKS = frozenset(
+    {"resources", "env", "nodeSelector", "tolerations", "affinity", "securityContext", "readinessProbe", "command",
+     "livenessProbe", "startupProbe", "imagePullSecrets", "args", "volumes", "volumeMounts", "strategy"}
+)  # fmt: skip
 _ABSENT = object()
 Trial = Callable[[dict[str, bytes | None], Sequence[Goal]], bool]
 
@@ -39,15 +47,10 @@ class Candidate:
 
 
 def attempts(
-    view: View,
-    chart: str,
-    values: tuple[str, ...],
-    goals: Sequence[Goal],
-    objects: Sequence[Object],
-    trial: Trial,
+    view: View, unit: Unit, goals: Sequence[Goal], objects: Sequence[Object], trial: Trial
 ) -> Iterator[Attempt]:
     """One value for all goals; else one for each goal, found by ``trial``; first where it stands, then overridden."""
-    stack = layers(view, chart, values)
+    stack = layers(view, unit)
     tree = merged(stack)
     wanted = joined(goals)
     for candidate in _for_all(tree, wanted, objects):
@@ -63,6 +66,20 @@ def attempts(
             found.append(options[:3])
         for chosen in islice(product(*found), MOST):
             yield from _written(view, stack, tree, list(chosen))
+
+
+def content_files(view: View, unit: Unit, goals: Sequence[Goal]) -> Iterator[Attempt]:
+    """A file of the chart whose whole content a template puts into one key of a ConfigMap."""
+    if len(goals) != 1 or goals[0].path[:1] != ("data",) or not isinstance(goals[0].before, str):
+        return
+    goal = goals[0]
+    if not isinstance(goal.value, str) or goal.op != "set" or len(goal.before) < 2:
+        return
+    for path, data in view.read_many(path for path in view.files() if below(path, unit.path)).items():
+        text = data.decode("utf-8", "replace")
+        if text.strip() == goal.before.strip():
+            ending = text[len(text.rstrip("\n")) :]
+            yield Attempt({path: (goal.value.rstrip("\n") + ending).encode("utf-8")}, f"edits {path}")
 
 
 def _for_all(tree: Any, goals: Sequence[Goal], objects: Sequence[Object]) -> Iterator[Candidate]:
@@ -84,6 +101,33 @@ def _candidates(tree: Any, goal: Goal, objects: Sequence[Object]) -> Iterator[Ca
     found.sort(key=lambda entry: (-entry[0], -entry[1]))
     for _, _, item in found:
         yield item
+    yield from _unsaid(tree, goal, objects, words)
+
+
+def _unsaid(tree: Any, goal: Goal, objects: Sequence[Object], words: set[str]) -> Iterator[Candidate]:
+    """Values that templates may ask for and no file gives: an empty tag, a block such as ``resources``."""
+    if goal.op != "set" or isinstance(goal, Move):
+        return
+    if goal.path[-1] == "image" and isinstance(goal.value, str):
+        tag = goal.value.rpartition(":")[2]
+        for at, value in walk(tree):
+            if at[-1].lower() in ("tag", "imagetag", "version") and value in ("", None):
+                yield Candidate(at, tag)
+    obj = next((item for item in objects if ref(item, goal.object.namespace) == goal.object), {})
+    homes = [
+        at
+        for at, value in walk(tree)
+        if isinstance(value, dict) and words & {w.lower() for w in _WORD.findall(at[-1])}
+    ]
+    for home in sorted(homes, key=len)[:3]:
+        for length in range(len(goal.path) - 1, 3, -1):
+            key, rest = goal.path[length - 1], goal.path[length:]
+            if key not in _BLOCKS or pointer.resolve(tree, (*home, key), _ABSENT) is not _ABSENT:
+                continue
+            around = pointer.resolve(obj, goal.path[:length], None)
+            for start in (None, around):
+                with suppress(EditRefused):
+                    yield Candidate((*home, key), with_set(start, rest, goal.value))
 
 
 def _words(goal: Goal) -> set[str]:
@@ -110,15 +154,11 @@ def _related(tree: Any, goal: Goal, objects: Sequence[Object]) -> Iterator[Candi
             yield Candidate(at, goal.value, goal.op == "remove")
         for rest, around in ancestors:
             if isinstance(value, dict | list) and value and around is not _ABSENT and alike(value, around):
-                try:
-                    if goal.op == "set":
-                        yield Candidate(at, with_set(value, rest, goal.value))
-                    elif pointer.resolve(value, rest, _ABSENT) is not _ABSENT:
-                        from selfheal.repair.edits.data import with_removed
-
-                        yield Candidate(at, with_removed(value, rest))
-                except EditRefused:
-                    continue
+                with suppress(EditRefused):
+                    done = (
+                        with_set(value, rest, goal.value) if goal.op == "set" else with_removed(value, rest)
+                    )
+                    yield Candidate(at, done)
 
 
 def _flat(name: str) -> str:
@@ -189,17 +229,22 @@ def _write(session: Session, stack: list[Layer], tree: Any, candidate: Candidate
             raise EditRefused("It stands in the environment's own file already.")
         _override(session, given[-1], tree, candidate)
         return
-    if not holders:
-        raise EditRefused("No file holds it.")
-    layer = holders[-1]
+    # What no file says yet is said in the environment's own file, else in the chart's defaults.
+    places = holders or [item for item in stack if not item.prefix]
+    if not places:
+        raise EditRefused("There is no file of values.")
+    layer = places[-1]
     inside = layer.inside(candidate.at) or ()
-    text = session.file(layer.path).text
-    if candidate.renamed:
-        text.rename(0, inside, candidate.renamed)
-    elif candidate.removed:
-        text.remove(0, inside)
-    else:
-        text.set(0, inside, candidate.value)
+
+    def change(text: Text, document: int, base: Path) -> None:
+        if candidate.renamed:
+            text.rename(document, (*base, *inside), candidate.renamed)
+        elif candidate.removed:
+            text.remove(document, (*base, *inside))
+        else:
+            text.set(document, (*base, *inside), candidate.value)
+
+    layer.edit(session.file(layer.path).text, change)
 
 
 def _override(session: Session, layer: Layer, tree: Any, candidate: Candidate) -> None:
@@ -214,12 +259,15 @@ def _override(session: Session, layer: Layer, tree: Any, candidate: Candidate) -
             at = at[:length]
             break
     old = pointer.resolve(tree, at, None)
-    text = session.file(layer.path).text
-    if isinstance(old, dict) and isinstance(value, dict):
-        if old.keys() - value.keys():
-            raise EditRefused("Taking a default away needs an edit where it stands.")
-        for key, item in value.items():
-            if key not in old or not same(old[key], item):
-                text.set(0, (*at, key), item)
-        return
-    text.set(0, at, value)
+    if isinstance(old, dict) and isinstance(value, dict) and old.keys() - value.keys():
+        raise EditRefused("Taking a default away needs an edit where it stands.")
+
+    def change(text: Text, document: int, base: Path) -> None:
+        if isinstance(old, dict) and isinstance(value, dict):
+            for key, item in value.items():
+                if key not in old or not same(old[key], item):
+                    text.set(document, (*base, *at, key), item)
+        else:
+            text.set(document, (*base, *at), value)
+
+    layer.edit(session.file(layer.path).text, change)

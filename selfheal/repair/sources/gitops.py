@@ -8,8 +8,9 @@ from typing import Any
 from selfheal.cluster.workloads import mapping, mappings
 from selfheal.errors import SelfhealError
 from selfheal.repair.edits.file import decode
-from selfheal.repair.objects import Object, load
-from selfheal.repair.sources.interface import Unit
+from selfheal.repair.edits.nodes import parse, value_of
+from selfheal.repair.objects import Object, flattened
+from selfheal.repair.sources.interface import InlineValues, Unit
 from selfheal.repair.sources.plain import is_kustomization
 from selfheal.repair.view import View
 from selfheal.repository.paths import normalised
@@ -25,20 +26,21 @@ def hints(view: View, namespace: str) -> list[Unit]:
         if not any(mark in data for mark in _MARKS):
             continue
         try:
-            for obj in load(decode(path, data)):
-                found += _units(view, path, obj)
+            for document, root in enumerate(parse(decode(path, data))):
+                for obj in flattened(value_of(root)):
+                    found += _units(view, path, document, obj)
         except SelfhealError:
             # A template of such an object, or a broken file; it says nothing then.
             continue
     return sorted(dict.fromkeys(found), key=lambda unit: unit.namespace != namespace)
 
 
-def _units(view: View, path: str, obj: Object) -> Iterator[Unit]:
+def _units(view: View, path: str, document: int, obj: Object) -> Iterator[Unit]:
     api, kind = str(obj.get("apiVersion", "")), obj.get("kind")
     spec = mapping(obj.get("spec"))
     name = str(mapping(obj.get("metadata")).get("name", ""))
     if api.startswith("argoproj.io/") and kind == "Application":
-        yield from _application(view, path, name, spec)
+        yield from _application(view, path, document, name, spec)
     elif api.startswith("argoproj.io/") and kind == "ApplicationSet":
         yield from _application_set(view, path, spec)
     elif api.startswith("kustomize.toolkit.fluxcd.io/") and kind == "Kustomization":
@@ -49,14 +51,14 @@ def _units(view: View, path: str, obj: Object) -> Iterator[Unit]:
             f"Flux Kustomization {path}",
         )
     elif api.startswith("helm.toolkit.fluxcd.io/") and kind == "HelmRelease":
-        yield from _helm_release(view, path, name, obj, spec)
+        yield from _helm_release(view, path, document, name, obj, spec)
 
 
-def _application(view: View, path: str, name: str, spec: dict[str, Any]) -> Iterator[Unit]:
+def _application(view: View, path: str, document: int, name: str, spec: dict[str, Any]) -> Iterator[Unit]:
     namespace = str(mapping(spec.get("destination")).get("namespace") or "")
     sources = [mapping(spec.get("source"))] if spec.get("source") else mappings(spec.get("sources"))
     origin = f"Argo CD Application {path}"
-    for source in sources:
+    for position, source in enumerate(sources):
         folder = _inside(str(source.get("path") or ""))
         if folder is None or "path" not in source:
             continue
@@ -72,15 +74,23 @@ def _application(view: View, path: str, name: str, spec: dict[str, Any]) -> Iter
                     return
             else:
                 values.append(inside)
-        if helm.get("values") or helm.get("valuesObject"):
-            # Values that stand in the Application itself are not edited; the rendering would be wrong without them.
+        around = ("spec", "source") if spec.get("source") else ("spec", "sources", str(position))
+        inline = [
+            InlineValues(path, document, (*around, "helm", key), key == "values")
+            for key in ("values", "valuesObject")
+            if helm.get(key)
+        ]
+        if inline and document < 0:
+            # A generated Application: what stands in its template counts for several at once.
             return
         parameters = tuple(
             (str(item.get("name", "")), str(item.get("value", "")))
             for item in mappings(helm.get("parameters"))
         )
         release = str(helm.get("releaseName") or name)
-        yield Unit("helm", folder, (), tuple(values), parameters, release, namespace, origin)
+        yield Unit(
+            "helm", folder, (), tuple(values), tuple(inline[-1:]), parameters, release, namespace, origin
+        )
 
 
 def _application_set(view: View, path: str, spec: dict[str, Any]) -> Iterator[Unit]:
@@ -97,7 +107,7 @@ def _application_set(view: View, path: str, spec: dict[str, Any]) -> Iterator[Un
         for row in rows:
             filled = _filled(template, row)
             if filled is not None:
-                yield from _application(view, path, str(_filled(name, row) or name), filled)
+                yield from _application(view, path, -1, str(_filled(name, row) or name), filled)
 
 
 def _directory(folder: str) -> dict[str, str]:
@@ -131,11 +141,15 @@ def _filled(value: Any, row: dict[str, str]) -> Any:
     return value if value is not None else ""
 
 
-def _helm_release(view: View, path: str, name: str, obj: Object, spec: dict[str, Any]) -> Iterator[Unit]:
+def _helm_release(
+    view: View, path: str, document: int, name: str, obj: Object, spec: dict[str, Any]
+) -> Iterator[Unit]:
     chart = mapping(mapping(mapping(spec.get("chart")).get("spec")))
     folder = _inside(str(chart.get("chart") or ""))
-    if folder is None or view.read(_join(folder, "Chart.yaml")) is None or spec.get("values"):
+    if folder is None or view.read(_join(folder, "Chart.yaml")) is None or spec.get("valuesFrom"):
+        # Values out of the cluster are not known here.
         return
+    inline = (InlineValues(path, document, ("spec", "values")),) if spec.get("values") else ()
     values = []
     for item in chart.get("valuesFiles") or ():
         inside = _inside(str(item))
@@ -145,7 +159,7 @@ def _helm_release(view: View, path: str, name: str, obj: Object, spec: dict[str,
     own = str(mapping(obj.get("metadata")).get("namespace") or "")
     namespace = str(spec.get("targetNamespace") or own)
     release = str(spec.get("releaseName") or name)
-    yield Unit("helm", folder, (), tuple(values), (), release, namespace, f"Flux HelmRelease {path}")
+    yield Unit("helm", folder, (), tuple(values), inline, (), release, namespace, f"Flux HelmRelease {path}")
 
 
 def _folder(view: View, folder: str, namespace: str, origin: str) -> Iterator[Unit]:

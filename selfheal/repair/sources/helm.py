@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from typing_extensions import override
 
@@ -19,6 +20,7 @@ from selfheal.repair.goal import Goal
 from selfheal.repair.objects import Object, is_hook, load, ref
 from selfheal.repair.sources import charts, templates
 from selfheal.repair.sources.interface import Attempt, Kind, Source, SourceUnreadable, Unit
+from selfheal.repair.sources.layers import inline_content
 from selfheal.repair.tools import RenderFailed, Tools
 from selfheal.repair.view import View
 from selfheal.repository.paths import below
@@ -81,9 +83,9 @@ class Helm(Source):
             raise SourceUnreadable(
                 f"The values file {missing[0]} is not in the repository.", hint="Add it, or name another."
             )
-        return self._run(unit, files)
+        return self._run(unit, files, [inline_content(view, item) for item in unit.inline])
 
-    def _run(self, unit: Unit, files: dict[str, bytes]) -> str:
+    def _run(self, unit: Unit, files: dict[str, bytes], inline: list[dict[str, Any]]) -> str:
         with tempfile.TemporaryDirectory(prefix="selfheal-render-") as folder:
             write_out(files, Path(folder))
             arguments = ["template", unit.release or "release", unit.path or "."]
@@ -95,6 +97,10 @@ class Helm(Source):
             ]
             for path in unit.values:
                 arguments += ["--values", path]
+            for number, content in enumerate(inline):
+                name = f"selfheal-inline-{number}.json"
+                (Path(folder) / name).write_text(json.dumps(content), encoding="utf-8")
+                arguments += ["--values", name]
             for name, value in unit.parameters:
                 arguments += [
                     "--set-string" if not _plain_number(value) else "--set",
@@ -119,7 +125,13 @@ class Helm(Source):
 
     @override
     def inputs(self, view: View, unit: Unit) -> frozenset[str]:
-        return frozenset({*(path for path in view.files() if below(path, unit.path)), *unit.values})
+        return frozenset(
+            {
+                *(path for path in view.files() if below(path, unit.path)),
+                *unit.values,
+                *(item.path for item in unit.inline),
+            }
+        )
 
     @override
     def attempts(self, view: View, unit: Unit, goals: Sequence[Goal]) -> Iterator[Attempt]:
@@ -134,17 +146,18 @@ class Helm(Source):
                 return False
             return True
 
-        yield from charts.attempts(view, unit.path, unit.values, goals, objects, trial)
+        yield from charts.attempts(view, unit, goals, objects, trial)
+        yield from charts.content_files(view, unit, goals)
         sources = templates.source_of(output)
         folder = unit.path.rpartition("/")[0]
         for wanted in dict.fromkeys(goal.object for goal in goals):
+            obj = next((item for item in objects if ref(item, wanted.namespace) == wanted), {})
+            own = [goal for goal in goals if goal.object == wanted]
             named = sources.get((wanted.kind, wanted.name), "")
             # Helm names templates by the chart's name, which need not be its folder's.
-            inside = named.partition("/")[2]
-            for path in dict.fromkeys((f"{unit.path}/{inside}".lstrip("/"), f"{folder}/{named}".lstrip("/"))):
-                yield from templates.attempts(
-                    view, unit.path, path, [goal for goal in goals if goal.object == wanted]
-                )
+            paths = [f"{unit.path}/{named.partition('/')[2]}".lstrip("/"), f"{folder}/{named}".lstrip("/")]
+            for path in dict.fromkeys((*paths, *templates.template_files(view, unit.path, (".tpl",)))):
+                yield from templates.attempts(view, unit.path, path, own, obj)
 
     @override
     def shared(self, view: View, unit: Unit) -> Iterable[Unit]:

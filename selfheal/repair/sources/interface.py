@@ -23,6 +23,19 @@ class SourceUnreadable(NeedsPerson):
 
 
 @dataclass(frozen=True)
+class InlineValues:
+    """Helm values that stand in a manifest (a HelmRelease, an Application): file, document, and where in it.
+
+    ``text``: they stand there as a text, not as a mapping.
+    """
+
+    path: str
+    document: int
+    at: tuple[str, ...]
+    text: bool = False
+
+
+@dataclass(frozen=True)
 class Unit:
     """One thing that is deployed: a folder rendered in one way.
 
@@ -35,6 +48,7 @@ class Unit:
     path: str
     files: tuple[str, ...] = ()
     values: tuple[str, ...] = ()
+    inline: tuple[InlineValues, ...] = ()
     parameters: tuple[tuple[str, str], ...] = ()
     release: str = ""
     namespace: str = ""
@@ -43,7 +57,8 @@ class Unit:
     def __str__(self) -> str:
         if self.kind == "plain":
             return ", ".join(self.files)
-        with_values = f" with {', '.join(self.values)}" if self.values else ""
+        named = [*self.values, *(item.path for item in self.inline)]
+        with_values = f" with {', '.join(named)}" if named else ""
         return f"{self.kind} {self.path or '.'}{with_values}"
 
 

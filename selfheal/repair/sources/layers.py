@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
+from selfheal.cluster import pointer
 from selfheal.cluster.workloads import mapping, mappings
 from selfheal.errors import SelfhealError
 from selfheal.repair.edits.file import decode
 from selfheal.repair.edits.nodes import parse, value_of
+from selfheal.repair.edits.splice import Text
+from selfheal.repair.sources.interface import InlineValues, Unit
 from selfheal.repair.view import View
 
 Path = tuple[str, ...]
@@ -25,6 +28,19 @@ class Layer:
     content: dict[str, Any]
     #: Given with -f: an environment's own file, as opposed to a chart's defaults.
     given: bool
+    #: Set where the values stand inside a manifest.
+    inline: InlineValues | None = None
+
+    def edit(self, file: Text, change: Callable[[Text, int, Path], None]) -> None:
+        """Makes a change, given a text, its document and where the values begin in it, in the layer's file."""
+        if self.inline is None:
+            change(file, 0, ())
+        elif not self.inline.text:
+            change(file, self.inline.document, self.inline.at)
+        else:
+            inner = Text(str(pointer.resolve(file.values[self.inline.document], self.inline.at, "")))
+            change(inner, 0, ())
+            file.set(self.inline.document, self.inline.at, inner.text)
 
     def inside(self, at: Path) -> Path | None:
         """A path of the release's values as a path in this file, None when it cannot stand here."""
@@ -43,14 +59,29 @@ class Layer:
         return True
 
 
-def layers(view: View, chart: str, values: tuple[str, ...]) -> list[Layer]:
-    """From the weakest to the strongest: subcharts' defaults, the chart's, the given files."""
+def layers(view: View, unit: Unit) -> list[Layer]:
+    """From the weakest to the strongest: subcharts' defaults, the chart's, the given files, what stands inline."""
+    chart, values = unit.path, unit.values
     found = [
         Layer(path, prefix, _content(view, path), False) for path, prefix in _defaults(view, chart, (), 0)
     ]
     given = [Layer(path, (), _content(view, path), True) for path in values]
     named = {layer.path for layer in given}
-    return [layer for layer in found if layer.path not in named] + given
+    inline = [Layer(item.path, (), inline_content(view, item), True, item) for item in unit.inline]
+    return [layer for layer in found if layer.path not in named] + given + inline
+
+
+def inline_content(view: View, item: InlineValues) -> dict[str, Any]:
+    """The values that stand in a manifest, {} when they cannot be read."""
+    try:
+        roots = parse(decode(item.path, view.read(item.path) or b""))
+        content = pointer.resolve(value_of(roots[item.document]), item.at, {})
+        if item.text:
+            inner = parse(str(content))
+            content = value_of(inner[0]) if inner else {}
+        return mapping(content)
+    except (SelfhealError, IndexError):
+        return {}
 
 
 def _defaults(view: View, chart: str, prefix: Path, depth: int) -> Iterator[tuple[str, Path]]:
