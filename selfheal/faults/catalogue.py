@@ -10,6 +10,7 @@ from selfheal.faults.config_key_missing import ConfigKeyMissing
 from selfheal.faults.config_ref_missing import ConfigRefMissing
 from selfheal.faults.container_runtime_unavailable import ContainerRuntimeUnavailable
 from selfheal.faults.cpu_throttled import CpuThrottled
+from selfheal.faults.cronjob_invalid import CronjobInvalid
 from selfheal.faults.dependency_auth_failed import DependencyAuthFailed
 from selfheal.faults.dependency_exhausted import DependencyExhausted
 from selfheal.faults.dependency_read_only import DependencyReadOnly
@@ -20,8 +21,10 @@ from selfheal.faults.hpa_misconfigured import HpaMisconfigured
 from selfheal.faults.image_not_found import ImageNotFound
 from selfheal.faults.image_pull_unauthorized import ImagePullUnauthorized
 from selfheal.faults.image_registry_unreachable import ImageRegistryUnreachable
+from selfheal.faults.ingress_backend_invalid import IngressBackendInvalid
 from selfheal.faults.init_container_failed import InitContainerFailed
 from selfheal.faults.interface import Fault
+from selfheal.faults.job_failed import JobFailed
 from selfheal.faults.kube_proxy_unavailable import KubeProxyUnavailable
 from selfheal.faults.kubelet_unavailable import KubeletUnavailable
 from selfheal.faults.limit_range_violated import LimitRangeViolated
@@ -34,6 +37,7 @@ from selfheal.faults.node_not_ready import NodeNotReady
 from selfheal.faults.node_pressure import NodePressure
 from selfheal.faults.node_selector_mismatch import NodeSelectorMismatch
 from selfheal.faults.oom_killed import OomKilled
+from selfheal.faults.pdb_blocking import PdbBlocking
 from selfheal.faults.pod_anti_affinity_conflict import PodAntiAffinityConflict
 from selfheal.faults.pod_security_rejected import PodSecurityRejected
 from selfheal.faults.pv_occupied import PvOccupied
@@ -112,6 +116,10 @@ CATALOGUE: tuple[Fault, ...] = (
     KubeProxyUnavailable(),
     KubeletUnavailable(),
     NetworkDegraded(),
+    JobFailed(),
+    CronjobInvalid(),
+    PdbBlocking(),
+    IngressBackendInvalid(),
 )
 
 

@@ -1,0 +1,66 @@
+"""job-failed: attempts, deadlines and sidecars, and Jobs whose pods have another fault."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.faults.kit import found, get, only, remedy, root
+from tests.support.cluster import Cluster, ago, container, ended, running
+
+
+def job(
+    reason: str, code: int = 1, log: str = "", args: list[str] | None = None, why: str = "Error"
+) -> Cluster:
+    cluster = Cluster()
+    status = {**ended(why, code), "ready": False, "restartCount": 0}
+    state = {"state": status, "ready": False, "restartCount": 0}
+    top = cluster.deployment(
+        "migrate", {"containers": [container(args=args or [])]}, status=state, kind="Job"
+    )
+    top["status"] = {
+        "failed": 3,
+        "conditions": [{"type": "Failed", "status": "True", "reason": reason, "message": "it failed"}],
+    }
+    get(cluster, "Pod", "migrate-new-0")["status"]["phase"] = "Failed"
+    cluster.log("migrate-new-0", "app", log)
+    return cluster
+
+
+def test_argument_that_the_log_is_about() -> None:
+    cluster = job(
+        "BackoffLimitExceeded", log="error: /sql/ledgr: no such directory", args=["up", "/sql/ledgr"]
+    )
+    finding = only("job-failed", cluster)
+    change = remedy(finding)
+    assert change.requires_recreate
+    assert change.edits[0].field == "/spec/template/spec/containers/name=app/args/1"
+    assert root(cluster) == ("job-failed", "Job shop/migrate")
+
+
+def test_deadline() -> None:
+    assert only("job-failed", job("DeadlineExceeded")).variant == "deadline"
+
+
+def test_sidecar_that_runs_on() -> None:
+    cluster = Cluster()
+    spec = {"containers": [container(), container("proxy")]}
+    top = cluster.deployment("batch", spec, kind="Job")
+    top["status"] = {"active": 1}
+    done: dict[str, Any] = {
+        "state": {"terminated": {"exitCode": 0, "finishedAt": ago(900)}},
+        "ready": False,
+        "restartCount": 0,
+    }
+    get(cluster, "Pod", "batch-new-0")["status"]["containerStatuses"][0].update(done)
+    finding = only("job-failed", cluster)
+    assert (finding.variant, finding.container) == ("sidecar", "proxy")
+
+
+def test_lookalike_killed_for_memory() -> None:
+    assert root(job("BackoffLimitExceeded", 137, why="OOMKilled"))[0] == "oom-killed"
+
+
+def test_lookalike_still_running() -> None:
+    cluster = Cluster()
+    cluster.deployment("batch", {"containers": [container()]}, status=running(), kind="Job")
+    assert not found("job-failed", cluster)
