@@ -8,7 +8,7 @@ from typing import Any
 
 from selfheal.repair.edits.nodes import typed
 
-_PLAIN = re.compile(r"^[A-Za-z0-9_./(\\$^+*][A-Za-z0-9_./:@%+=~^$()*?\\,;!<> -]*$")
+_PLAIN = re.compile(r"^(?:[A-Za-z0-9_./(\\$^+*]|-{1,2}(?=[A-Za-z]))[A-Za-z0-9_./:@%+=~^$()*?\\,;!<> -]*$")
 #: Texts that some version of YAML takes for something else: booleans, null, base 60, dates, the merge key.
 _SPECIAL = re.compile(
     r"^(?:y|n|yes|no|on|off|true|false|null|none|~|=|<<|[-+]?\.(?:inf|nan)|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+"

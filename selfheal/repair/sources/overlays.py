@@ -87,18 +87,20 @@ def _ranked(sites: list[Site], goal: Goal) -> list[Site]:
 
 
 def _variants(closed: Closure, goals: Sequence[Goal]) -> Iterator[list[Goal]]:
-    """The goals as they are, then with names as they are written before prefixes, suffixes and hashes are added."""
-    yield list(goals)
+    """The goals with names as they are written before prefixes, suffixes and hashes are added, then as they are."""
     affixes = [item.prefixes for item in closed.chain]
-    for shorten in (unhashed, lambda name: _bare(unhashed(name), affixes)):
+    seen: list[list[Goal]] = [list(goals)]
+    for shorten in (lambda name: _bare(unhashed(name), affixes), unhashed):
         changed = [
             replace(goal, value=shorten(goal.value))
             if isinstance(goal.value, str) and type(goal) is Goal and goal.op == "set"
             else goal
             for goal in goals
         ]
-        if changed != list(goals):
+        if changed not in seen:
+            seen.append(changed)
             yield changed
+    yield list(goals)
 
 
 def _bare(name: str, affixes: Sequence[tuple[str, str]]) -> str:
