@@ -106,7 +106,6 @@ def _await(work: Work) -> tuple[dict[str, Any], str]:
         work.incident = work.manager.heed(work.key)
         if work.record.state is State.PR_CREATED:
             work.claim()
-            work.reload()
     return found, ""
 
 

@@ -167,6 +167,7 @@ class Work:
         report.would_write.extend(self.would_write)
         if "pulls" in self.__dict__:
             report.requests["github"], report.writes["github"] = self.pulls.requests, self.pulls.writes
+            report.would_write.extend(self.pulls.described())
 
     def facts(self, incident: Incident) -> dict[str, Any]:
         """What a summary shows of the incident."""

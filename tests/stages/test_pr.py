@@ -25,7 +25,7 @@ ENTRY = PullRequest(
 )  # fmt: skip
 APPROVAL = Review("mara", 1, "APPROVED", "a" * 40, "2026-11-22T12:00:00Z", True)
 OPEN = PullStatus(
-    number=7, url=ENTRY.url, branch=ENTRY.branch, state="open", draft=False, head_sha="a" * 40, ours=True,
+    number=7, url=ENTRY.url, branch=ENTRY.branch, base="main", state="open", draft=False, head_sha="a" * 40, ours=True,
     as_written=True, checks=Checks("green"), mergeable=True,
 )  # fmt: skip
 READY = replace(OPEN, reviews=(APPROVAL,))
