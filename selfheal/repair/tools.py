@@ -121,7 +121,7 @@ def _environment(home: str) -> dict[str, str]:
 def _limits() -> None:
     """Runs in the child: it may only become poorer."""
     for what, bound in (
-        (resource.RLIMIT_CPU, int(TIMEOUT)),
+        (resource.RLIMIT_CPU, int(TIMEOUT) + 1),
         (resource.RLIMIT_FSIZE, OUTPUT),
         (resource.RLIMIT_CORE, 0),
         (resource.RLIMIT_NOFILE, _FILES),
