@@ -172,6 +172,12 @@ class PullRequests:
         status = self.status(entry)
         if status.state == "merged" and status.ours:
             return self.merged(entry, status)
+        into = drafts.base_branch(self._reader, record)
+        if status.state == "open" and status.base not in ("", into):
+            raise NeedsPerson(
+                f"Somebody pointed pull request #{entry.number} at {status.base} instead of {into}.",
+                code="retargeted",
+            )
         blockers = status.blockers
         final = [blocker for blocker in blockers if not blocker.waits]
         if final:
@@ -188,7 +194,7 @@ class PullRequests:
             )
             return with_reviews(entry, status.reviews)
         self._merge(entry, key, record)
-        return with_reviews(self.merged(entry), status.reviews)
+        return with_reviews(self.merged(entry, self.status(entry, brief=True)), status.reviews)
 
     def _merge(self, entry: PullRequest, key: str, record: Record) -> None:
         path = self._client.of_repository(f"/pulls/{entry.number}/merge")
@@ -232,9 +238,9 @@ class PullRequests:
 
     # -- reading -------------------------------------------------------------------------------------------
 
-    def status(self, pull_request: PullRequest) -> PullStatus:
-        """How it stands, asked of GitHub now."""
-        return self._watcher.status(pull_request)
+    def status(self, pull_request: PullRequest, *, brief: bool = False) -> PullStatus:
+        """How it stands, asked of GitHub now. ``brief``: only its state and whose it is, not what people and checks say."""
+        return self._watcher.status(pull_request, brief=brief)
 
     def merged(self, pull_request: PullRequest, status: PullStatus | None = None) -> PullRequest:
         """The record's entry of a merged pull request: merge SHA, who approved by which review, whether content is ours.

@@ -66,13 +66,16 @@ class Reader:
 
     @cached_property
     def _asked(self) -> str:
+        # An installation's token is no user to the REST API; GraphQL names users and installations alike.
+        viewer = self.client.viewer()
+        if viewer:
+            return viewer
         try:
             user = self.client.get("/user")
         except (CredentialProblem, NotFound, Rejection) as error:
             if isinstance(error, CredentialProblem) and error.code != "forbidden":
                 raise
-            # An installation's token is no user: GraphQL knows its name; a workflow's own token has a fixed one.
-            return self.client.viewer() or WORKFLOW_LOGIN
+            return WORKFLOW_LOGIN
         return str(user.get("login") or "") if isinstance(user, dict) else ""
 
     @property

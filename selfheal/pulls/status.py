@@ -33,6 +33,7 @@ class PullStatus:
     number: int
     url: str
     branch: str
+    base: str
     state: Literal["open", "merged", "closed"]
     draft: bool
     head_sha: str

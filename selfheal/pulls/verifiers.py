@@ -51,7 +51,7 @@ class OpenVerifier:
                 f"No pull request of {key} attempt {record.attempt} was made or proven ours in this process.",
                 hint="Create it first; creating finds the one there is.",
             )
-        status = self._pulls.status(made)
+        status = self._pulls.status(made, brief=True)
         if status.state == "closed":
             raise ProofRefused(f"Pull request #{made.number} is closed.", code="pull-request-closed")
         if not status.ours or not status.as_written:
@@ -116,7 +116,7 @@ def person_acted(pulls: PullRequests, key: str, record: Record) -> PersonActed |
     """Who closed the incident's pull request unmerged, None when no person did."""
     if record.pull_request is None:
         return None
-    status = pulls.status(pulls.own(key, record))
+    status = pulls.status(pulls.own(key, record), brief=True)
     if status.state != "closed" or not status.closed_by_person:
         return None
     return PersonActed(

@@ -30,11 +30,11 @@ class Watcher:
         self._reader = reader
         self._publisher = publisher
 
-    def status(self, pull_request: PullRequest) -> PullStatus:
-        """How it stands, asked of GitHub now."""
+    def status(self, pull_request: PullRequest, *, brief: bool = False) -> PullStatus:
+        """How it stands, asked of GitHub now. ``brief``: only its state and whose it is, not what people and checks say."""
         if not pull_request.number:
             return self._unwritten(pull_request)
-        pull = self._read(pull_request.number)
+        pull = self._reader.pull(pull_request.number) if brief else self._read(pull_request.number)
         head = head_sha(pull)
         branch = head_ref(pull)
         ours = (
@@ -50,12 +50,13 @@ class Watcher:
             "merged" if merged else "closed" if pull.get("state") == "closed" else "open"
         )
         closer, person = self._reader.closed_by(pull_request.number) if state == "closed" else ("", False)
-        is_open = state == "open"
+        is_open = state == "open" and not brief
         mergeable = pull.get("mergeable")
         return PullStatus(
             number=pull_request.number,
             url=str(pull.get("html_url") or ""),
             branch=branch,
+            base=_base_ref(pull),
             state=state,
             draft=bool(pull.get("draft")),
             head_sha=head,
@@ -68,7 +69,9 @@ class Watcher:
             closed_at=moment(pull.get("closed_at")),
             merge_sha=str(pull.get("merge_commit_sha") or "") if merged else "",
             merged_at=moment(pull.get("merged_at")),
-            reviews=self._reader.reviews(pull_request.number, head, writers) if state != "closed" else (),
+            reviews=self._reader.reviews(pull_request.number, head, writers)
+            if state != "closed" and not brief
+            else (),
             checks=self._reader.checks(head) if is_open else Checks("none"),
             mergeable=mergeable if isinstance(mergeable, bool) else None,
             stale=self._stale(pull_request, pull) if is_open and ours else "",
@@ -86,7 +89,7 @@ class Watcher:
         return self._reader.pull(number)
 
     def _stale(self, entry: PullRequest, pull: Mapping[str, Any]) -> str:
-        base = str((pull.get("base") or {}).get("ref") or "")
+        base = _base_ref(pull)
         if pull.get("mergeable") is False:
             return f"Pull request #{entry.number} conflicts with {base}."
         tip = self._reader.branch_head(base)
@@ -102,7 +105,7 @@ class Watcher:
         if not self._settings.dry_run:
             raise NotFound("The record names no pull request.", hint="The pr stage makes it again.")
         return PullStatus(
-            number=0, url="", branch=entry.branch, state="open", draft=False, head_sha=entry.head_sha, ours=True,
+            number=0, url="", branch=entry.branch, base="", state="open", draft=False, head_sha=entry.head_sha, ours=True,
             as_written=True, mergeable=True, approvals_wanted=self._settings.github.approvals,
         )  # fmt: skip
 
@@ -133,5 +136,13 @@ class Watcher:
         """Whether our files are after the merge what we wrote: a merge may have mixed them with other edits."""
         trees, wrote = self._reader.trees, self._reader.commit(entry.head_sha)
         now = self._reader.commit(status.merge_sha).tree
+        if now == wrote.tree:
+            return True
         paths = trees.differing(self._reader.commit(wrote.parents[-1]).tree, wrote.tree)
         return all(trees.entry(now, path) == after for path, (_before, after) in paths.items())
+
+
+def _base_ref(pull: Mapping[str, Any]) -> str:
+    """The name of the branch a pull request goes into."""
+    base = pull.get("base")
+    return str(base.get("ref") or "") if isinstance(base, Mapping) else ""

@@ -188,6 +188,7 @@ def test_what_is_not_set_is_named(clock, missing, said):
 
 
 def test_a_user_says_who_it_is(clock, http):
+    http.post(f"{API}/graphql", status=404, json={"message": "Not Found"})
     http.get(f"{API}/user", json={"login": "healer"})
     pulls = PullRequests.connect(settings(), clock)
     assert pulls.whoami() == "healer" and pulls.triggers_workflows()
@@ -217,6 +218,7 @@ def test_the_plain_token_of_a_workflow_is_known_and_said(clock, http):
 
 
 def test_a_refused_token_is_no_installation(clock, http):
+    http.post(f"{API}/graphql", status=401, json={"message": "Bad credentials"})
     http.get(f"{API}/user", status=401, json={"message": "Bad credentials"})
     with pytest.raises(CredentialProblem):
         PullRequests.connect(settings(), clock).whoami()

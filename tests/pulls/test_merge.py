@@ -228,6 +228,14 @@ def test_mergeability_that_takes_a_while_is_waited_for(shop):
     assert shop.clock.slept == [1.0, 1.0]
 
 
+def test_a_pull_request_that_somebody_points_elsewhere_is_not_merged(shop):
+    made, record = approved(shop)
+    shop.server.push_as("erin", "release", {"x.yaml": "1\n"})
+    shop.server.hub.store.repository(REPOSITORY).issues[made.number].pull.base_ref = "release"
+    with pytest.raises(NeedsPerson, match="release instead of main"):
+        shop.pulls().merge(KEY, record)
+
+
 # -- comments --------------------------------------------------------------------------------------------------
 
 
