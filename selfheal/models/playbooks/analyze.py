@@ -27,7 +27,8 @@ def playbook(facts: Facts) -> Steps:
             "jsm_state_transition", incident_key=key, new_state="ANALYSIS_COMPLETE", metadata={}
         )
     else:
-        metadata = {"code": found["verdict"], "reason": _reason(str(found["verdict"]))}
+        reason = _reason(str(found["verdict"]), str(facts.get("parent") or ""))
+        metadata = {"code": found["verdict"], "reason": reason}
         done = yield call(
             "jsm_state_transition",
             incident_key=key,
@@ -39,7 +40,9 @@ def playbook(facts: Facts) -> Steps:
     return ended(str(stored.get("summary") or "The analysis is stored."))
 
 
-def _reason(verdict: str) -> str:
+def _reason(verdict: str, parent: str) -> str:
+    if verdict == "healthy" and parent:
+        return f"Everything looked at is healthy now; it was about the same as {parent} and recovered with it."
     if verdict == "healthy":
         return "Everything looked at is healthy now; there is nothing to repair."
     return "No cause could be named with certainty."
