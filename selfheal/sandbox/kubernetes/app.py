@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 import time
+import traceback
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -76,6 +77,8 @@ class KubernetesEmulator(Emulator):
         self._applied: Applied = {}
         self._connect()
         self.syncs: list[Sync] = []
+        #: Defects of the emulator itself, met while time passed; empty in a sound run.
+        self.errors: list[str] = []
         self._virtual, self._real = self.cluster.now, time.monotonic()
         self._running = False
         self._wake = threading.Event()
@@ -126,7 +129,13 @@ class KubernetesEmulator(Emulator):
             for manifest in sorted(objects, key=_rank):
                 kind, obj = str(manifest.get("kind")), manifest
                 resource = find(str(obj.get("apiVersion", "")), kind)
-                if resource is not None and resource.namespaced and not dig(obj, "metadata", "namespace"):
+                named = isinstance(obj.get("metadata"), dict)
+                if (
+                    named
+                    and resource is not None
+                    and resource.namespaced
+                    and not dig(obj, "metadata", "namespace")
+                ):
                     obj = {**obj, "metadata": {**obj.get("metadata", {}), "namespace": namespace}}
                 try:
                     made, _new = apply_object(
@@ -191,7 +200,10 @@ class KubernetesEmulator(Emulator):
     def _live(self) -> None:
         while self._running:
             with self.lock:
-                self._catch_up()
+                try:
+                    self._catch_up()
+                except Exception:  # noqa: BLE001  a defect met by one object must not stop time for all others
+                    self.errors.append(traceback.format_exc())
                 due = self.cluster.idle_until()
                 # Changes of our own making are done with.
                 self._wake.clear()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from selfheal.sandbox.kubernetes.admission.decoding import decode, without_nulls
 from selfheal.sandbox.kubernetes.admission.defaults import default
 from selfheal.sandbox.kubernetes.admission.validation import validate
 from selfheal.sandbox.kubernetes.errors import already_exists, conflict, forbidden, not_found
@@ -30,6 +31,11 @@ GENERATIONS = frozenset(
         "PodDisruptionBudget", "EndpointSlice", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration",
     }
 )  # fmt: skip
+#: Kinds that have a spec, if an empty one.
+SPECIFIED = GENERATIONS - {"EndpointSlice", "ValidatingWebhookConfiguration", "MutatingWebhookConfiguration"} | {
+    "Service", "PersistentVolumeClaim", "PersistentVolume", "ResourceQuota", "LimitRange", "HorizontalPodAutoscaler",
+    "Node", "Namespace",
+}  # fmt: skip
 _SERVER = (
     "uid",
     "creationTimestamp",
@@ -43,7 +49,11 @@ _SERVER = (
 def create(cluster: Cluster, obj: Object, *, user: str, dry_run: bool) -> Object:
     """See :meth:`cluster.Cluster.create`."""
     resource = BY_KIND[obj["kind"]]
+    obj = without_nulls(obj)
     meta = obj.setdefault("metadata", {})
+    decode(obj)
+    if resource.kind in SPECIFIED:
+        obj["spec"] = obj.get("spec") or {}
     if resource.namespaced:
         namespace = meta.get("namespace") or "default"
         meta["namespace"] = namespace
@@ -123,7 +133,7 @@ def update(cluster: Cluster, obj: Object, *, status: bool, user: str, dry_run: b
     if status:
         obj = {**copied(held), "status": obj.get("status") or {}}
     else:
-        obj = copied(obj)
+        obj = {**without_nulls({name: value for name, value in obj.items() if name != "status"})}
         if resource.status:
             obj.pop("status", None)
             if "status" in held:
@@ -136,6 +146,9 @@ def update(cluster: Cluster, obj: Object, *, status: bool, user: str, dry_run: b
             obj["metadata"].pop(name, None)
             if name in held["metadata"]:
                 obj["metadata"][name] = held["metadata"][name]
+        decode(obj)
+        if key.kind in SPECIFIED:
+            obj["spec"] = obj.get("spec") or {}
         default(obj)
         validate(obj, held)
         cluster.admit(obj, held, user)

@@ -167,6 +167,40 @@ def test_server_side_apply(server):
     assert requests.patch(url, data="data: {}", headers=headers, timeout=5).status_code == 400
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "kind", "body", "status"),
+    [
+        ("POST", "", "application/json", "{", 400),
+        ("POST", "", "application/json", "[]", 400),
+        ("POST", "", "application/json", '{"metadata": {"namespace": "other", "name": "x"}}', 400),
+        ("POST", "", "application/json", '{"kind": "Secret", "metadata": {"name": "x"}}', 400),
+        ("POST", "", "application/json", '{"metadata": 5}', 400),
+        ("POST", "", "application/json", '{"metadata": {}}', 422),
+        ("PUT", "/config", "application/json", '{"metadata": {"name": "x"}}', 400),
+        ("PATCH", "/config", "application/merge-patch+json", "[]", 400),
+        ("PATCH", "/config", "application/merge-patch+json", '{"metadata": null}', 400),
+        (
+            "PATCH",
+            "/config",
+            "application/merge-patch+json",
+            '{"metadata": {"name": "other"}, "kind": "Pod"}',
+            200,
+        ),
+        ("PATCH", "/config", "text/plain", "{}", 415),
+        ("PATCH", "/gone", "application/merge-patch+json", "{}", 404),
+        ("DELETE", "/gone", "application/json", "", 404),
+    ],
+)
+def test_requests_that_are_wrong(server, method, path, kind, body, status):
+    server.apply([configmap(a="1")])
+    headers = {"Authorization": f"Bearer {server.accounts['admin'].token}", "Content-Type": kind}
+    url = f"{server.url}/api/v1/namespaces/{NAMESPACE}/configmaps{path}"
+    answer = requests.request(method, url, data=body, headers=headers, timeout=5)
+    assert answer.status_code == status
+    held = server.get("ConfigMap", NAMESPACE, "config")
+    assert (held["kind"], held["data"]) == ("ConfigMap", {"a": "1"})
+
+
 def test_selectors(api, server):
     server.apply([deployment("one"), deployment("two"), service("one")])
     server.advance(10)

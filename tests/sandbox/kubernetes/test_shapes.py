@@ -20,7 +20,9 @@ def _definitions(path: Path) -> dict[str, Any]:
 
 def _of(definitions: dict[str, Any], group: str, version: str, kind: str) -> dict[str, Any]:
     wanted = {"group": group, "kind": kind, "version": version}
-    return next(item for item in definitions.values() if wanted in item.get("x-kubernetes-group-version-kind", []))
+    return next(
+        item for item in definitions.values() if wanted in item.get("x-kubernetes-group-version-kind", [])
+    )
 
 
 def problems(definitions: dict[str, Any], schema: dict[str, Any], value: Any, path: str) -> list[str]:
@@ -48,8 +50,14 @@ def problems(definitions: dict[str, Any], schema: dict[str, Any], value: Any, pa
         ]  # fmt: skip
     # int-or-string and quantities are described as strings.
     expected = TYPES.get(schema.get("type", ""))
-    loose = schema.get("format") == "int-or-string" or "quantity" in schema.get("description", "").lower()[:120]
-    if expected is None or loose or (isinstance(value, expected) and not (expected is int and isinstance(value, bool))):
+    loose = (
+        schema.get("format") == "int-or-string" or "quantity" in schema.get("description", "").lower()[:120]
+    )
+    if (
+        expected is None
+        or loose
+        or (isinstance(value, expected) and not (expected is int and isinstance(value, bool)))
+    ):
         return []
     return [f"{path}: {value!r} is no {schema['type']}"]
 

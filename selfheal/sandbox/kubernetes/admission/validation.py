@@ -211,6 +211,8 @@ def _claim(obj: Object) -> Causes:
 
 def _autoscaler(obj: Object) -> Causes:
     spec = obj["spec"]
+    if not dig(spec, "scaleTargetRef", "name") or not dig(spec, "scaleTargetRef", "kind"):
+        yield "spec.scaleTargetRef", "Required value"
     low, high = spec.get("minReplicas", 1), spec.get("maxReplicas")
     if not isinstance(high, int) or high < 1:
         yield "spec.maxReplicas", f"Invalid value: {high}: must be greater than 0"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from selfheal.sandbox.kubernetes.admission.decoding import decode, without_nulls
 from selfheal.sandbox.kubernetes.cluster import Cluster
-from selfheal.sandbox.kubernetes.errors import ApiError
+from selfheal.sandbox.kubernetes.errors import ApiError, bad_request
 from selfheal.sandbox.kubernetes.merge import apply
 from selfheal.sandbox.kubernetes.objects import Key, Object, copied, dig
 from selfheal.sandbox.kubernetes.registry import find
@@ -20,7 +21,10 @@ def apply_object(
     name = str(dig(wanted, "metadata", "name", default=""))
     if resource is None:
         raise no_match(name, str(wanted.get("apiVersion", "")), str(wanted.get("kind", "")))
-    wanted = copied(wanted)
+    wanted = without_nulls(wanted)
+    decode(wanted)
+    if not name:
+        raise bad_request("the object has no metadata.name")
     wanted["metadata"].pop("creationTimestamp", None)
     if resource.status:
         wanted.pop("status", None)

@@ -140,6 +140,8 @@ class ApiServer:
                 f"({resource.api_version}) of kind {resource.kind}"
             )
         meta = obj.setdefault("metadata", {})
+        if not isinstance(meta, dict):
+            raise bad_request("the metadata of the object is not an object")
         if place.namespace:
             if meta.setdefault("namespace", place.namespace) != place.namespace:
                 raise bad_request(
@@ -180,8 +182,15 @@ class ApiServer:
             raise ApiError(
                 415, "UnsupportedMediaType", f"the body of the request was in an unknown format - {kind}"
             )
+        if not isinstance(changed, dict) or not isinstance(changed.get("metadata"), dict):
+            raise bad_request("the patch leaves no object")
         if place.subresource == "scale":
             changed = scaled(held, changed)
+        # What the path says is not for a patch to change.
+        changed |= {"kind": held["kind"], "apiVersion": held["apiVersion"]}
+        changed["metadata"] = {**changed["metadata"], "name": place.name}
+        if place.namespace:
+            changed["metadata"]["namespace"] = place.namespace
         done = self.cluster.update(
             changed, status=place.subresource == "status", user=account.user, dry_run=dry
         )
