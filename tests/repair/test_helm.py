@@ -238,7 +238,7 @@ def test_what_varies_from_one_rendering_to_the_next_is_left_out_and_listed(
     repository: Make, tools: Tools
 ) -> None:
     dice = FILES["chart/templates/config.yaml"].replace(
-        "data:\n", "data:\n  dice: {{ randAlphaNum 12 | quote }}\n"
+        "\ndata:\n", "\ndata:\n  dice: {{ randAlphaNum 12 | quote }}\n"
     )
     deployment = FILES["chart/templates/deployment.yaml"].replace(
         '{{ include (print $.Template.BasePath "/config.yaml") . | sha256sum }}', "none"
