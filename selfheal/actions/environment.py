@@ -1,0 +1,67 @@
+"""From inputs to the variables of one stage: that stage's credentials, settings, and nothing else of the job's."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from selfheal.actions.inputs import Inputs
+from selfheal.incidents.states import Stage
+from selfheal.stages.credentials import HOLDS, environment_for
+
+#: Input -> variable. The ones with SELFHEAL_ win over whatever a runner or a workflow's `env` sets.
+_VARIABLES = {
+    "jira-token": "SELFHEAL_ATLASSIAN_TOKEN",
+    "jira-email": "SELFHEAL_ATLASSIAN_EMAIL",
+    "jira-cloud-id": "SELFHEAL_ATLASSIAN_CLOUD_ID",
+    "jira-url": "SELFHEAL_ATLASSIAN_API_URL",
+    "github-token": "SELFHEAL_GITHUB_TOKEN",
+    "signing-key": "SELFHEAL_SIGNING_KEY",
+    "kube-context": "SELFHEAL_KUBE_CONTEXT",
+    "cluster": "SELFHEAL_CLUSTER",
+    "model": "SELFHEAL_MODEL_NAME",
+    "model-api-key": "SELFHEAL_OPENAI_API_KEY",
+    "model-base-url": "SELFHEAL_OPENAI_BASE_URL",
+    "mode": "SELFHEAL_MODE",
+    "dry-run": "SELFHEAL_DRY_RUN",
+    "log-level": "SELFHEAL_LOG_LEVEL",
+    "max-incidents": "SELFHEAL_LIMITS_MAX_INCIDENTS",
+    "repository": "SELFHEAL_GITHUB_REPOSITORY",
+    "config": "SELFHEAL_CENTRAL_CONFIG",
+}
+#: Inputs whose value the runner has to blank in every log.
+SECRET_INPUTS = ("jira-token", "github-token", "signing-key", "model-api-key")
+#: What passing an incident on needs: the token for the other repository, and where GitHub is.
+HAND_OVER_HOLDS = ("github_url", "github_token", "github_repository")
+#: Seconds the pr stage has besides waiting for a review.
+_BESIDES_WAITING = 300
+
+
+def variables(inputs: Inputs, environ: Mapping[str, str], folder: Path) -> dict[str, str]:
+    """The environment of the stage. ``folder`` is where logs, results and CrewAI's files go, outside every checkout."""
+    given = {name: value for name, value in environ.items() if not name.startswith("INPUT_")}
+    for name, variable in _VARIABLES.items():
+        if inputs[name]:
+            given[variable] = inputs[name]
+    directory = inputs["repository-dir"] or environ.get("GITHUB_WORKSPACE", "")
+    given["SELFHEAL_REPOSITORY_DIR"] = str(Path(directory).resolve()) if directory else ""
+    given["SELFHEAL_STATE_DIR"] = str(folder)
+    if inputs["config"]:
+        given["SELFHEAL_CENTRAL_CONFIG"] = str(Path(inputs["config"]).resolve())
+    given |= _times(inputs)
+    holds = HAND_OVER_HOLDS if inputs.stage == "hand-over" else HOLDS[Stage(inputs.stage)]
+    return environment_for(holds, given)
+
+
+def _times(inputs: Inputs) -> dict[str, str]:
+    """Minutes of the inputs as seconds of the settings; the stage outlives the wait for a review."""
+    found = {}
+    seconds = 60 * int(inputs["timeout-minutes"] or 0)
+    if inputs["wait-for-review-minutes"]:
+        wait = 60 * int(inputs["wait-for-review-minutes"])
+        found["SELFHEAL_GITHUB_WAIT_FOR_REVIEW"] = str(wait)
+        if inputs.stage == "pr" and seconds:
+            seconds = max(seconds, wait + _BESIDES_WAITING)
+    if seconds:
+        found["SELFHEAL_LIMITS_STAGE_TIMEOUT"] = str(seconds)
+    return found
