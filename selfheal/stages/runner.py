@@ -15,7 +15,15 @@ from typing import Any
 from selfheal import config, progress
 from selfheal.clock import Clock, SystemClock
 from selfheal.config import Settings
-from selfheal.errors import Conflict, CredentialProblem, NeedsPerson, Outage, Refused, SelfhealError
+from selfheal.errors import (
+    ConfigurationProblem,
+    Conflict,
+    CredentialProblem,
+    NeedsPerson,
+    Outage,
+    Refused,
+    SelfhealError,
+)
 from selfheal.incidents.errors import IncidentError
 from selfheal.incidents.states import ENDED, Stage, State
 from selfheal.jsm.manager import Incident, JSMStateManager
@@ -23,6 +31,8 @@ from selfheal.redaction import register
 from selfheal.stages import following
 from selfheal.stages.report import Outcome, StageReport
 from selfheal.stages.work import Waiting, Work
+
+_ENDPOINTS = frozenset(variable for names in config.ENDPOINT_VARIABLES.values() for variable in names)
 
 
 def settings_of(environ: Mapping[str, str]) -> Settings:
@@ -34,7 +44,27 @@ def settings_of(environ: Mapping[str, str]) -> Settings:
 
         stored = WorkTree(Path(directory)).show("HEAD", config.CONFIG_FILE)
         text = stored.decode("utf-8", errors="replace") if stored is not None else ""
-    return config.load(file_text=text, environ=environ)
+    settings = config.load(file_text=text, environ=environ)
+    central = environ.get("SELFHEAL_CENTRAL_CONFIG", "")
+    return _under(central, settings, environ) if central else settings
+
+
+def _under(central: str, settings: Settings, environ: Mapping[str, str]) -> Settings:
+    """A service repository's settings, which may only tighten those of the operations repository."""
+    from selfheal.config.tighten import tightened
+
+    try:
+        text = Path(central).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationProblem(
+            f"The settings of the operations repository cannot be read at {central}.",
+            hint="SELFHEAL_CENTRAL_CONFIG has to name its .selfheal.yml.",
+        ) from error
+    held = {name: value for name, value in environ.items() if name in _ENDPOINTS}
+    result = tightened(config.load(file_text=text, origin="the central settings", environ=held), settings)
+    if result.refused:
+        progress.emit("note", text=f"Not loosened here: {', '.join(result.refused)}.")
+    return result.settings
 
 
 def keep_secrets(settings: Settings) -> None:
