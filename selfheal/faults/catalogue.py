@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from selfheal.errors import NotFound
+from selfheal.faults.api_version_removed import ApiVersionRemoved
 from selfheal.faults.app_crash import AppCrash
 from selfheal.faults.bad_release import BadRelease
 from selfheal.faults.command_invalid import CommandInvalid
+from selfheal.faults.config_content_invalid import ConfigContentInvalid
 from selfheal.faults.config_key_missing import ConfigKeyMissing
 from selfheal.faults.config_ref_missing import ConfigRefMissing
 from selfheal.faults.container_runtime_unavailable import ContainerRuntimeUnavailable
@@ -17,6 +19,8 @@ from selfheal.faults.dependency_read_only import DependencyReadOnly
 from selfheal.faults.dependency_unreachable import DependencyUnreachable
 from selfheal.faults.dns_misconfigured import DnsMisconfigured
 from selfheal.faults.env_var_invalid import EnvVarInvalid
+from selfheal.faults.ephemeral_storage_evicted import EphemeralStorageEvicted
+from selfheal.faults.gateway_misrouted import GatewayMisrouted
 from selfheal.faults.hpa_misconfigured import HpaMisconfigured
 from selfheal.faults.image_not_found import ImageNotFound
 from selfheal.faults.image_pull_unauthorized import ImagePullUnauthorized
@@ -40,6 +44,7 @@ from selfheal.faults.oom_killed import OomKilled
 from selfheal.faults.pdb_blocking import PdbBlocking
 from selfheal.faults.pod_anti_affinity_conflict import PodAntiAffinityConflict
 from selfheal.faults.pod_security_rejected import PodSecurityRejected
+from selfheal.faults.port_conflict import PortConflict
 from selfheal.faults.pv_occupied import PvOccupied
 from selfheal.faults.pvc_binding_mismatch import PvcBindingMismatch
 from selfheal.faults.pvc_storage_class_missing import PvcStorageClassMissing
@@ -57,6 +62,7 @@ from selfheal.faults.service_protocol_mismatch import ServiceProtocolMismatch
 from selfheal.faults.service_selector_mismatch import ServiceSelectorMismatch
 from selfheal.faults.startup_probe_missing import StartupProbeMissing
 from selfheal.faults.taint_not_tolerated import TaintNotTolerated
+from selfheal.faults.tls_secret_invalid import TlsSecretInvalid
 from selfheal.faults.topology_spread_conflict import TopologySpreadConflict
 from selfheal.faults.volume_mount_invalid import VolumeMountInvalid
 from selfheal.faults.volume_permission_denied import VolumePermissionDenied
@@ -120,6 +126,12 @@ CATALOGUE: tuple[Fault, ...] = (
     CronjobInvalid(),
     PdbBlocking(),
     IngressBackendInvalid(),
+    PortConflict(),
+    TlsSecretInvalid(),
+    ConfigContentInvalid(),
+    ApiVersionRemoved(),
+    EphemeralStorageEvicted(),
+    GatewayMisrouted(),
 )
 
 

@@ -151,7 +151,7 @@ def _suspects(workload: Workload, container: Container | None, text: str) -> lis
     if own is None:
         return []
     found = []
-    words = set(_TOKEN.findall(text))
+    words = {token.rstrip(".:") for token in _TOKEN.findall(text)}
     for section in ("args", "command"):
         items = own.spec.get(section)
         for index, item in enumerate(items if isinstance(items, list) else ()):

@@ -1,0 +1,214 @@
+"""A ConfigMap exists with its keys, but what stands in it cannot be used.
+
+# What it is
+A configuration file does not parse, names an unknown option, or a value that programs take as a variable is of the wrong
+kind. The program ends, or runs with what it had before.
+
+# How it is recognised
+A container crashes or is not ready, and its log complains about a file that comes from a ConfigMap it mounts, or about a
+variable that comes from one, or quotes a value that exactly one of its keys has.
+
+# How it is told from its neighbours
+A key or object that is missing stops the container before it starts. A variable that the template sets by hand is
+`env-var-invalid`. A syntax error in the program's own files is its release.
+
+# What is changed
+The key of the ConfigMap: back to what git history has.
+
+# How safe that is
+What worked before is restored. Pods that read the file once start again.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from typing_extensions import override
+
+from selfheal.cluster import pointer
+from selfheal.cluster.snapshot import Object, Snapshot, ref_of
+from selfheal.cluster.workloads import (
+    Container,
+    Workload,
+    declared,
+    mapping,
+    mappings,
+    number,
+    state,
+    statuses,
+    workloads,
+)
+from selfheal.faults.complaints import complaints
+from selfheal.faults.evidence import of_log, on_object
+from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, Remedy
+from selfheal.incidents.record import Evidence, ObjectRef, Target
+
+_PARSE = re.compile(
+    r"pars(?:e|ing|er)\b|syntax|unexpected (?:token|character|end|EOF|key|identifier)|invalid (?:character|config|yaml|json|toml|value|option"
+    r"|directive|configuration|syntax|parameter)|unknown (?:directive|option|field|key|parameter|variable|setting)|yaml:|toml:|malformed"
+    r"|mapping values are not allowed|could not find expected|not well-formed|JSONDecodeError|YAMLException|ScannerError|ParserError"
+    r"|bad (?:directive|config)|configuration (?:error|file)|\[emerg\]|failed to (?:load|read|decode|unmarshal)|cannot unmarshal|unmarshal"
+    r"|did not find expected|Wrong number of arguments|FATAL CONFIG",
+    re.IGNORECASE,
+)
+#: Lines of a log that are looked at from its end.
+TAIL = 120
+
+
+@dataclass(frozen=True)
+class _Source:
+    """One key of a ConfigMap as a container sees it: a file at ``path``, or a variable ``name``."""
+
+    holder: ObjectRef
+    key: str
+    value: str
+    path: str
+    name: str
+
+
+class ConfigContentInvalid(Fault):
+    """See the page above."""
+
+    id = "config-content-invalid"
+    blames = ("ConfigMap",)
+    writes = ("/data/*",)
+
+    @override
+    def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
+        for workload in workloads(snapshot):
+            for container in workload.containers:
+                finding = _container(snapshot, workload, container)
+                if finding is not None:
+                    yield finding
+
+    @override
+    def remedy(self, finding: Finding) -> Remedy:
+        facts = finding.facts
+        was = Exact(facts["was"], "the last applied manifest") if facts["was"] is not None else None
+        edit = FieldEdit(finding.object, facts["field"], LastGood(was))
+        return Remedy(f"Let {facts['key']} of {finding.object.name} be what it was", (edit,), finding.summary)
+
+
+def _container(snapshot: Snapshot, workload: Workload, container: Container) -> Finding | None:
+    sources: list[_Source] | None = None
+    for pod in workload.pods:
+        status = statuses(pod).get(container.name, {})
+        ended = state(status, "terminated", "lastState") or state(status, "terminated")
+        ill = (ended and ended.get("exitCode") != 0 and status.get("ready") is not True) or (
+            state(status, "running") and status.get("ready") is False and not container.init
+        )
+        if not ill or ended.get("reason") == "OOMKilled":
+            continue
+        sources = list(_sources(snapshot, workload, container)) if sources is None else sources
+        if not sources:
+            return None
+        for previous in (True, False) if number(status.get("restartCount")) else (False,):
+            text = (
+                snapshot.logs(workload.namespace, ref_of(pod).name, container.name, previous=previous) or ""
+            )
+            found = _match(text, sources)
+            if found is not None:
+                source, line, sure = found
+                quote = of_log(pod, container.name, line, previous=previous)
+                return _finding(snapshot, workload, container, source, quote, sure)
+    return None
+
+
+def _sources(snapshot: Snapshot, workload: Workload, container: Container) -> Iterator[_Source]:
+    spec, namespace = workload.spec, workload.namespace
+    volumes: dict[str, list[tuple[str, dict[str, str]]]] = {}
+    for volume in mappings(spec.get("volumes")):
+        held = [
+            mapping(volume.get("configMap")),
+            *(
+                mapping(item.get("configMap"))
+                for item in mappings(mapping(volume.get("projected")).get("sources"))
+            ),
+        ]
+        for item in held:
+            if item.get("name"):
+                renamed = {
+                    str(entry.get("key")): str(entry.get("path")) for entry in mappings(item.get("items"))
+                }
+                volumes.setdefault(str(volume.get("name")), []).append((str(item["name"]), renamed))
+    for mount in mappings(container.spec.get("volumeMounts")):
+        for name, renamed in volumes.get(str(mount.get("name")), []):
+            holder = snapshot.get("ConfigMap", namespace, name)
+            for key, value in _data(holder):
+                if renamed and key not in renamed:
+                    continue
+                file = renamed.get(key, key)
+                base = str(mount.get("mountPath", "")).rstrip("/")
+                sub = str(mount.get("subPath") or "")
+                if sub and sub != file:
+                    continue
+                yield _Source(ref_of(holder or {}), key, value, base if sub else f"{base}/{file}", "")
+    for entry in mappings(container.spec.get("env")):
+        ref = mapping(mapping(entry.get("valueFrom")).get("configMapKeyRef"))
+        holder = snapshot.get("ConfigMap", namespace, str(ref.get("name", ""))) if ref else None
+        for key, value in _data(holder):
+            if key == ref.get("key"):
+                yield _Source(ref_of(holder or {}), key, value, "", str(entry.get("name")))
+    for entry in mappings(container.spec.get("envFrom")):
+        ref = mapping(entry.get("configMapRef"))
+        holder = snapshot.get("ConfigMap", namespace, str(ref.get("name", ""))) if ref else None
+        for key, value in _data(holder):
+            yield _Source(ref_of(holder or {}), key, value, "", f"{entry.get('prefix') or ''}{key}")
+
+
+def _data(holder: Object | None) -> list[tuple[str, str]]:
+    return [
+        (str(key), value)
+        for key, value in mapping(mapping(holder).get("data")).items()
+        if isinstance(value, str)
+    ]
+
+
+def _match(text: str, sources: list[_Source]) -> tuple[_Source, str, float] | None:
+    files = [source for source in sources if source.path]
+    for line in (full[:2000] for full in reversed(text.splitlines()[-TAIL:])):
+        if not _PARSE.search(line):
+            continue
+        for source in files:
+            if source.path in line or re.search(
+                rf"(?<![\w.-]){re.escape(source.path.rpartition('/')[2])}(?![\w-])", line
+            ):
+                return source, line, 0.95
+    variables = {source.name: source for source in sources if source.name}
+    for complaint in complaints(text):
+        found = variables.get(complaint.name)
+        if found is not None and not complaint.missing:
+            return found, complaint.line, 0.93
+        if not complaint.name and complaint.value:
+            same = [source for source in sources if source.value.strip() == complaint.value]
+            if len(same) == 1:
+                return same[0], complaint.line, 0.9
+    if len(files) == 1:
+        for line in reversed(text.splitlines()[-20:]):
+            if re.search(r"config", line, re.IGNORECASE) and _PARSE.search(line):
+                return files[0], line[:2000], 0.78
+    return None
+
+
+def _finding(
+    snapshot: Snapshot, workload: Workload, container: Container, source: _Source, line: Evidence, sure: float
+) -> Finding:
+    field = pointer.join("data", source.key)
+    was = pointer.resolve(declared(snapshot.find(source.holder) or {}), field)
+    return Finding(
+        fault=ConfigContentInvalid.id,
+        variant="file" if source.path else "value",
+        object=source.holder,
+        confidence=sure,
+        summary=f"{container.name} of {workload.ref} cannot use {source.key} of {source.holder}.",
+        evidence=(line, on_object(source.holder, field, source.value[:300], "What it reads")),
+        facts={
+            "field": field,
+            "key": source.key,
+            "was": was if was not in (None, source.value) else None,
+            "workload": workload.ref.model_dump(),
+        },
+        affects=(workload.ref,),
+    )
