@@ -84,7 +84,8 @@ def run_stage(context: StageContext, agent_name: str) -> StageResult:
 
 
 def _result(name: str, budget: Budget, summary: str) -> StageResult:
-    return StageResult(name, False, budget.input_tokens, budget.output_tokens, budget.calls, summary)
+    told = redactor().text(summary)
+    return StageResult(name, False, budget.input_tokens, budget.output_tokens, budget.calls, told)
 
 
 def _deadline(context: StageContext) -> float:

@@ -90,9 +90,14 @@ set_lock_backend(_lock)
 
 
 def quiet() -> None:
-    """Sets the switches again: a stage's environment replaces the one that the import was made in."""
+    """Sets the switches again: a stage's environment replaces the one that the import was made in.
+
+    Each process gets a folder of its own below STORAGE; whoever made that removes them all.
+    """
+    own = STORAGE / str(os.getpid())
+    own.mkdir(parents=True, exist_ok=True)
     os.environ.update(SWITCHES)
-    os.environ["CREWAI_STORAGE_DIR"] = str(STORAGE)
+    os.environ["CREWAI_STORAGE_DIR"] = str(own)
     # Its flow engine reports every error that is raised through it, ours included; those have been dealt with.
     logging.getLogger("crewai").setLevel(logging.CRITICAL)
     if not logging.getLogger().handlers:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from selfheal import progress
 from selfheal.diagnosis.evidence import EvidenceVerifier
+from selfheal.diagnosis.target import resolve
 from selfheal.incidents.proofs import Proof
 from selfheal.incidents.record import Record
 from selfheal.incidents.states import State
@@ -40,6 +41,7 @@ def serve(work: Work) -> None:
         facts={"parent": work.record.parent or ""},
     )
     work.verifies(State.ANALYSIS_COMPLETE, SnapshotEvidence(context))
+    _complete_target(work, context)
     work.crew(context, "Root Cause Analyzer")
     record, analysis = work.record, work.record.analysis
     if analysis is None:
@@ -56,3 +58,13 @@ def serve(work: Work) -> None:
         work.summary = analysis.summary
     if record.state is State.ANALYSIS_COMPLETE:
         work.manager.tell(work.key, "analysis", comments.analysis(record), lease=work.lease)
+
+
+def _complete_target(work: Work, context: StageContext) -> None:
+    """The target's kind and uid, where coordinate had no cluster to look them up in."""
+    target = work.record.target
+    if target is None or (target.kind and target.uid):
+        return
+    found = resolve(context.snapshot(), target, "")
+    if found is not None and found != target:
+        work.incident = context.incident = work.manager.update(work.key, "target", found, lease=work.lease)

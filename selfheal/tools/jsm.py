@@ -146,6 +146,12 @@ class JSMStateTransitionTool(StageTool):
                     hint='Give metadata {"code": "...", "reason": "..."}.',
                     code="no-reason",
                 )
+            if context.stage is Stage.ANALYZE and context.record.analysis is None:
+                raise Refused(
+                    "A person must get what was found, and nothing is stored yet.",
+                    hint='Store the verdict first: jsm_metadata_updater with {"analysis": {...}}.',
+                    code="no-analysis",
+                )
             given = given.model_copy(update={"code": given.code or "agent-decision"})
         clean = redactor()
         record = context.step(

@@ -54,3 +54,17 @@ def test_the_claim_is_free_afterwards():
     manager = manager_with(doubles.record())
     served(manager, doubles.killed_cart())
     assert manager.holders == {}
+
+
+def test_a_target_without_a_kind_is_completed_from_the_cluster():
+    target = doubles.Target(environment="production", namespace="shop", name="cart")
+    manager = manager_with(doubles.record(target=target))
+    served(manager, doubles.killed_cart())
+    found = manager.load(doubles.KEY).record.target
+    assert (found.kind, found.uid) == ("Deployment", "uid-1")
+
+
+def test_a_follower_that_recovered_says_with_whom():
+    manager = manager_with(doubles.record(parent="OPS-0"))
+    served(manager, doubles.healthy_cart())
+    assert "OPS-0" in manager.load(doubles.KEY).record.history[-1].note

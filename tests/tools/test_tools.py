@@ -119,6 +119,18 @@ def test_metadata_is_no_proof(stage):
     assert context.record.state is State.ANALYSIS_IN_PROGRESS
 
 
+def test_a_person_gets_an_incident_only_with_what_was_found(stage):
+    context = stage()
+    given = {
+        "incident_key": doubles.KEY,
+        "new_state": "INCIDENT_REQUIRES_HUMAN",
+        "metadata": {"reason": "too hard"},
+    }
+    assert code(use(context, "jsm_state_transition", **given)) == "no-analysis"
+    use(context, "jsm_metadata_updater", incident_key=doubles.KEY, metadata={"analysis": {"finding": "f1"}})
+    assert use(context, "jsm_state_transition", **given)["state"] == "INCIDENT_REQUIRES_HUMAN"
+
+
 def test_an_analysis_is_stored_in_its_state_only(stage):
     context = stage(state=State.INCIDENT_DETECTED)
     answer = use(

@@ -42,7 +42,9 @@ def playbook(facts: Facts) -> Steps:
 
 def _reason(verdict: str, parent: str) -> str:
     if verdict == "healthy" and parent:
-        return f"Everything looked at is healthy now; it was about the same as {parent} and recovered with it."
+        return (
+            f"Everything looked at is healthy now; it was about the same as {parent} and recovered with it."
+        )
     if verdict == "healthy":
         return "Everything looked at is healthy now; there is nothing to repair."
     return "No cause could be named with certainty."
