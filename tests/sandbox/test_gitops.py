@@ -9,6 +9,7 @@ import pytest
 
 from selfheal.sandbox.gitops import GitOpsLoop, RenderError, documents, export, render
 from selfheal.sandbox.kubernetes.app import KubernetesEmulator
+from selfheal.sandbox.kubernetes.behaviour import ImageBehaviour
 from selfheal.sandbox.kubernetes.objects import Key
 
 
@@ -183,3 +184,40 @@ def test_it_runs_by_itself(repository, cluster):
             loop._stopped.wait(0.01)
     assert cluster.get("ConfigMap", "shop", "one") is not None
     assert cluster.delete(Key("ConfigMap", "shop", "one"))
+
+
+DEPLOYMENT = """
+apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  replicas: 2
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - name: app
+        image: ghcr.io/acme/web:1
+        resources: {limits: {memory: LIMIT}}
+"""
+
+
+def test_a_fix_in_the_repository_heals_the_cluster(repository, cluster):
+    cluster.images["ghcr.io/acme/web:1"] = ImageBehaviour(memory="200Mi")
+    loop = GitOpsLoop(cluster, repository.bare)
+    repository.commit(ns_yaml=NAMESPACE, web_yaml=DEPLOYMENT.replace("LIMIT", "128Mi"))
+    loop.sync()
+    cluster.advance(60)
+    states = [pod["status"]["containerStatuses"][0] for pod in cluster.objects("Pod", "shop")]
+    assert {state["lastState"]["terminated"]["reason"] for state in states} == {"OOMKilled"}
+    repository.commit(web_yaml=DEPLOYMENT.replace("LIMIT", "160Mi"))
+    loop.sync()
+    cluster.advance(120)
+    states = [pod["status"]["containerStatuses"][0] for pod in cluster.objects("Pod", "shop")]
+    assert any(state["restartCount"] for state in states)
+    repository.commit(web_yaml=DEPLOYMENT.replace("LIMIT", "256Mi"))
+    loop.sync()
+    cluster.advance(120)
+    states = [pod["status"]["containerStatuses"][0] for pod in cluster.objects("Pod", "shop")]
+    assert [(state["ready"], state["restartCount"]) for state in states] == [(True, 0), (True, 0)]

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from selfheal.sandbox.kubernetes.fidelity.compare import differences
+from selfheal.sandbox.kubernetes.fidelity.recording import Recording
+from selfheal.sandbox.kubernetes.fidelity.replay import replay
 from selfheal.sandbox.kubernetes.fidelity.table import BEGIN, END, measure, table, write
 
 DOCUMENT = Path(__file__).resolve().parents[3] / "docs" / "sandbox.md"
@@ -24,3 +27,22 @@ def test_the_table_is_put_between_its_marks(tmp_path):
     text = document.read_text(encoding="utf-8")
     assert text.startswith("head\n") and text.endswith("tail\n")
     assert "2 recordings replayed, 2 without any difference, 0 differences" in text and "old" not in text
+
+
+def test_after_the_fix_everything_is_as_recorded(shared):
+    """Containers and conditions of the healthy halves; their events are those of the fault before."""
+    left = []
+    for folder in sorted((shared / "recordings").glob("*/healthy")):
+        recording = Recording(folder)
+        emulator = replay(recording)
+        for _moment in range(4):
+            found = [
+                item
+                for item in differences(folder.parent.name, recording, emulator)
+                if "events" not in item.what
+            ]
+            if not found:
+                break
+            emulator.advance(8)
+        left += found
+    assert left == []

@@ -152,35 +152,13 @@ class ContainerRunner:
         try:
             self.env = environment.variables(self.cluster, pod, self.spec)
             files = environment.mounted_files(self.cluster, pod, self.spec)
-            self._check_user()
+            environment.check_user(pod, self.spec, self.behaviour.user)
         except (environment.ConfigError, environment.MountError) as error:
             self._event("Warning", "Failed", f"Error: {error}")
             self._wait("CreateContainerConfigError", str(error))
             self._later(RESYNC, self.start)
             return
         self._create(program.Start(pod, self.spec, self.behaviour, self.env, files))
-
-    def _check_user(self) -> None:
-        pod = self.worker.pod
-        context = {
-            **dig(pod, "spec", "securityContext", default={}),
-            **dig(self.spec, "securityContext", default={}),
-        }
-        if not context.get("runAsNonRoot"):
-            return
-        meta, user = pod["metadata"], context.get("runAsUser")
-        who = f'(pod: "{meta["name"]}_{meta["namespace"]}({meta["uid"]})", container: {self.name})'
-        if user is not None:
-            if int(user) == 0:
-                raise environment.ConfigError(f"container's runAsUser breaks non-root policy {who}")
-            return
-        name = self.behaviour.user.partition(":")[0]
-        if not name.isdigit() and name:
-            raise environment.ConfigError(
-                f"container has runAsNonRoot and image has non-numeric user ({name}), cannot verify user is non-root {who}"
-            )
-        if name in ("", "0"):
-            raise environment.ConfigError(f"container has runAsNonRoot and image will run as root {who}")
 
     def _create(self, start: program.Start) -> None:
         now = self.cluster.now

@@ -205,3 +205,26 @@ def mounted_files(cluster: Cluster, pod: Object, container: Object) -> Files:
             elif name == sub:
                 files.content[path] = text
     return files
+
+
+def check_user(pod: Object, container: Object, image_user: str) -> None:
+    """Raises ConfigError when the container must not run as root and would, or might."""
+    context = {
+        **dig(pod, "spec", "securityContext", default={}),
+        **dig(container, "securityContext", default={}),
+    }
+    if not context.get("runAsNonRoot"):
+        return
+    meta, user = pod["metadata"], context.get("runAsUser")
+    who = f'(pod: "{meta["name"]}_{meta["namespace"]}({meta["uid"]})", container: {container["name"]})'
+    if user is not None:
+        if int(user) == 0:
+            raise ConfigError(f"container's runAsUser breaks non-root policy {who}")
+        return
+    name = image_user.partition(":")[0]
+    if name in ("", "0"):
+        raise ConfigError(f"container has runAsNonRoot and image will run as root {who}")
+    if not name.isdigit():
+        raise ConfigError(
+            f"container has runAsNonRoot and image has non-numeric user ({name}), cannot verify user is non-root {who}"
+        )
