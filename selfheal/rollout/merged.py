@@ -148,7 +148,8 @@ def _pods(snapshot: Snapshot, ref: ObjectRef, live: Object) -> Iterator[_Told]:
             update = mapping(live.get("status")).get("updateRevision")
             yield from _by_hash(snapshot, ref, live, str(update) if update else "")
         case "DaemonSet":
-            yield from _by_hash(snapshot, ref, live, _newest_hash(snapshot, live))
+            newest = _newest_hash(snapshot, live)
+            yield from _by_hash(snapshot, ref, live, newest) if newest else _by_count(ref, live)
         case "CronJob":
             yield from _of_cron_job(snapshot, ref, live)
         case _:
@@ -198,6 +199,19 @@ def _by_hash(snapshot: Snapshot, ref: ObjectRef, live: Object, newest: str) -> I
             yield f"Pod {ref_of(pod).name} does not say which revision it is of.", "unknown"
         elif mark != newest and not _over(pod):
             yield f"Pod {ref_of(pod).name} is of an older revision.", "old"
+
+
+def _by_count(ref: ObjectRef, live: Object) -> Iterator[_Told]:
+    """Without revisions to look at, what the DaemonSet's controller counted, if it has seen the newest spec."""
+    status = mapping(live.get("status"))
+    generation, wanted = (
+        number(metadata(live).get("generation")),
+        number(status.get("desiredNumberScheduled")),
+    )
+    if "updatedNumberScheduled" not in status or number(status.get("observedGeneration")) < generation:
+        yield f"It cannot be told which is the newest revision of {ref}.", "unknown"
+    elif number(status.get("updatedNumberScheduled")) < wanted:
+        yield f"Not all pods of {ref} are of its newest template.", "old"
 
 
 def _newest_hash(snapshot: Snapshot, live: Object) -> str:

@@ -375,6 +375,12 @@ def test_who_we_are(shop):
     assert not shop.pulls(token=reader).can_write()
 
 
+def test_a_proxy_of_the_machine_does_not_stand_before_a_server_on_it(shop, monkeypatch):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
+    assert shop.pulls().whoami() == shop.server.bot
+
+
 def test_a_short_signing_key_never_verifies(shop):
     assert len(SECRET) >= 16
     patch = shop.patch()

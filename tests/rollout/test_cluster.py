@@ -11,8 +11,8 @@ from typing import Any
 import pytest
 
 from selfheal.cluster.live import LiveCluster
-from selfheal.incidents.record import Outcome, RenderedChange
-from selfheal.rollout import RolloutVerification, baseline
+from selfheal.incidents.record import ObjectRef, Outcome, RenderedChange
+from selfheal.rollout import RolloutVerification, baseline, rollout_status, runs_what_was_merged
 from selfheal.sandbox.kubernetes.app import KubernetesEmulator
 from selfheal.sandbox.kubernetes.behaviour import ImageBehaviour
 from tests.rollout.world import FIELD, KEY, REF, record, settings
@@ -101,3 +101,34 @@ def test_a_memory_limit(kubernetes, tmp_path, merged, deploy, outcome):
     assert found.outcome is outcome, found
     if outcome is Outcome.SUCCESSFUL:
         assert found.observed["endpoints"] == {"checkout": 2}
+
+
+@pytest.mark.parametrize("kind", ["StatefulSet", "DaemonSet"])
+def test_the_revisions_that_controllers_really_leave(kubernetes, tmp_path, kind):
+    def workload(memory: str) -> list[dict[str, Any]]:
+        made = copy.deepcopy(manifests(memory))
+        made[-1]["kind"] = kind
+        if kind == "StatefulSet":
+            made[-1]["spec"]["serviceName"] = "checkout"
+        else:
+            del made[-1]["spec"]["replicas"]
+        return made
+
+    ref = ObjectRef(kind=kind, namespace="shop", name="checkout")
+    kubernetes.write_kubeconfig(tmp_path / "kubeconfig")
+    cluster = LiveCluster(str(tmp_path / "kubeconfig"))
+    kubernetes.apply(workload("128Mi"))
+    kubernetes.advance(60)
+    assert rollout_status(cluster.snapshot(["shop"]), ref).done
+    kubernetes.apply(workload("256Mi"))
+    under_way = cluster.snapshot(["shop"])
+    assert (
+        not rollout_status(under_way, ref).done
+        or not runs_what_was_merged(workload("256Mi"), under_way).whole
+    )
+    kubernetes.advance(120)
+    after = cluster.snapshot(["shop"])
+    assert rollout_status(after, ref).done
+    found = runs_what_was_merged(workload("256Mi"), after)
+    assert (found.arrived, found.whole) == (True, True), found
+    assert runs_what_was_merged(workload("128Mi"), after).arrived is False

@@ -165,6 +165,23 @@ def test_a_stateful_set_that_names_no_revision_is_unknown():
     assert _revisions("StatefulSet", ("new",)) == (None, None)
 
 
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        ({"desiredNumberScheduled": 2, "updatedNumberScheduled": 2}, (True, True)),
+        ({"desiredNumberScheduled": 2, "updatedNumberScheduled": 1}, (True, False)),
+        ({"desiredNumberScheduled": 2}, (None, None)),
+    ],
+)
+def test_a_daemon_set_whose_revisions_cannot_be_read_goes_by_its_controllers_count(status, expected):
+    cluster = Cluster()
+    template = {"metadata": {"labels": {"app": "it"}}, "spec": {"containers": [container()]}}
+    cluster.add("DaemonSet", "it", spec={"template": template}, status=status)
+    manifest = {"kind": "DaemonSet", "metadata": {"name": "it"}, "spec": {"template": template}}
+    found = runs_what_was_merged([manifest], cluster.snapshot(), namespace="shop")
+    assert (found.arrived, found.whole) == expected
+
+
 @pytest.mark.parametrize(("image", "whole"), [("new", True), ("old", False), (None, False)])
 def test_a_cron_job_has_to_have_run_with_its_newest_template(image, whole):
     def template(name):
