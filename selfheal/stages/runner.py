@@ -189,7 +189,10 @@ def _failed(
     error: SelfhealError | IncidentError,
 ) -> StageReport:
     """What an error means for the incident. Outages and configuration use no attempt; defects are counted."""
-    progress.emit("error", stage=stage, message=error.message, hint=error.hint, code=error.code)
+    if isinstance(error, Waiting):
+        progress.emit("wait", reason=error.message)
+    else:
+        progress.emit("error", stage=stage, message=error.message, hint=error.hint, code=error.code)
     report = StageReport(
         stage,
         key,
