@@ -67,8 +67,8 @@ def problem(response: Response, doing: str) -> SelfhealError:
         case 403:
             return CredentialProblem(
                 f"Jira forbids to {doing} (403){because}",
-                hint="Grant the account the project permission, and the token the scopes, that this needs "
-                "(docs/configuration.md lists both).",
+                hint="The account needs the project permissions Browse, Edit, Assign, Transition and Add comments; a "
+                "scoped token needs read:jira-work, write:jira-work, read:jira-user and write:servicedesk-request.",
             )
         case 404:
             return NotFound(

@@ -92,7 +92,7 @@ def test_managers_racing_over_http_claim_each_incident_once(mode) -> None:
             manager = JSMStateManager.connect(
                 options, clock=SystemClock(), run_id=name, verifiers=verifiers()
             )
-            start.wait(5)
+            start.wait(30)
             for key in keys:
                 try:
                     manager.heed(key)
@@ -103,11 +103,12 @@ def test_managers_racing_over_http_claim_each_incident_once(mode) -> None:
                     continue
                 held.append((key, name))
 
-        crews = [threading.Thread(target=crew, args=(f"crew-{number}",)) for number in range(3)]
+        crews = [threading.Thread(target=crew, args=(f"crew-{number}",), daemon=True) for number in range(3)]
         for thread in crews:
             thread.start()
         for thread in crews:
-            thread.join(60)
+            thread.join(30)
+        assert not any(thread.is_alive() for thread in crews)
         assert len({key for key, _name in held}) == len(held)
         # Whoever holds one is who the record names.
         judge = JSMStateManager.connect(options, clock=SystemClock())

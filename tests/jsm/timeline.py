@@ -56,7 +56,7 @@ class Timeline:
                     self._alive -= 1
                     self._move_on()
 
-        threads = [threading.Thread(target=one, args=(number,)) for number in range(len(jobs))]
+        threads = [threading.Thread(target=one, args=(number,), daemon=True) for number in range(len(jobs))]
         for thread in threads:
             thread.start()
         for thread in threads:
