@@ -37,13 +37,20 @@ class Recording:
         head = f"==== START logs for container {container} of pod {meta['namespace']}/{meta['name']} ===="
         return text.partition(head)[2].partition(head.replace("START", "END"))[0].strip().splitlines()
 
+    def begun(self) -> float:
+        """When its first workload was made, in seconds since the epoch; 0 for an empty recording."""
+        times = [
+            moment(obj["metadata"].get("creationTimestamp"))
+            for name in ("services", "deployments", "statefulsets", "cronjobs", "pods")
+            for obj in self.all(name)
+        ]
+        return min((time for time in times if time), default=0.0)
+
     def seconds(self) -> float:
         """How long the recording took: from the first workload to the last event."""
-        begun = [moment(obj["metadata"].get("creationTimestamp")) for obj in self.all("services")]
-        begun += [moment(obj["metadata"].get("creationTimestamp")) for obj in self.all("pods")]
         ends = [moment(event.get("lastTimestamp") or event.get("eventTime")) for event in self.all("events")]
-        known, last = [time for time in begun if time], [time for time in ends if time]
-        return max(last) - min(known) if known and last else 60.0
+        last = max((time for time in ends if time), default=0.0)
+        return last - self.begun() if last else 60.0
 
     def workload(self, obj: Object) -> str:
         """``Kind/name`` of the topmost owner."""

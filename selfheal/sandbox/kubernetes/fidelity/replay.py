@@ -39,7 +39,7 @@ def replay(recording: Recording, before: Recording | None = None) -> KubernetesE
     ``before`` is a snapshot without the fault: configuration is as there until the present templates are applied.
     """
     nodes = [_bare(node, keep_status=True) for node in recording.items("nodes")]
-    emulator = KubernetesEmulator(time_factor=0, nodes=nodes)
+    emulator = KubernetesEmulator(time_factor=0, nodes=nodes, start=recording.begun())
     emulator.images.update(behaviours(recording, before))
     for item in seen(recording):
         if "failed to authorize" in str(dig(item.status, "state", "waiting")):
