@@ -9,15 +9,15 @@ from __future__ import annotations
 
 import shlex
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 
 from selfheal.sandbox import scenario as scenarios
 from selfheal.sandbox.emulator import Emulator
 from selfheal.sandbox.github.app import GitHubEmulator
+from selfheal.sandbox.github.timing import Clock, MachineClock
 from selfheal.sandbox.gitops import GitOpsLoop
 from selfheal.sandbox.images import behaviour
 from selfheal.sandbox.jira.app import JiraEmulator
@@ -38,8 +38,9 @@ class World:
     """Servers started and scenarios staged on entering, all stopped on leaving.
 
     ``directory`` keeps the repositories and the kubeconfig ("" or None: a folder that is removed at the end). ``only``
-    serves fewer parts; what is not served is reached elsewhere. ``approve_after``: real seconds until the simulated
-    person approves a pull request; None: nobody does.
+    serves fewer parts; what is not served is reached elsewhere. ``approve_after``: seconds until the simulated person
+    approves a pull request; None: nobody does. ``clock`` is that of Jira and GitHub, and of what was staged. ``sync`` is
+    real seconds between two looks of the GitOps loop at the branch; None: only `settle` looks.
     """
 
     def __init__(
@@ -50,13 +51,15 @@ class World:
         only: Sequence[str] = PARTS,
         time_factor: float = 20.0,
         approve_after: float | None = 0.5,
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        clock: Clock | None = None,
+        sync: float | None = SYNC,
     ) -> None:
         self._stack = ExitStack()
         self._directory = directory
         self._names = tuple(scenarios)
         self._only = tuple(only)
-        self._now = now
+        self.clock = clock or MachineClock()
+        self._sync = sync
         self._approve_after = approve_after
         self.reviewer = REVIEWER
         #: What was filed, by the incident's key.
@@ -71,10 +74,10 @@ class World:
             folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="selfheal-sandbox-")))
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.jira = JiraEmulator()
-        self.github = GitHubEmulator(folder / "repositories", ci="success")
+        self.jira = JiraEmulator(now=self.clock.now)
+        self.github = GitHubEmulator(folder / "repositories", clock=self.clock, ci="success")
         # What is staged happened before now.
-        began = self._now().timestamp() - WELL - ILL
+        began = self.clock.now().timestamp() - WELL - ILL
         self.kubernetes = KubernetesEmulator(time_factor=self._time_factor, start=began)
         for name in self._only:
             server: Emulator = getattr(self, name)
@@ -104,7 +107,7 @@ class World:
                 self.file(scenario)
 
     def _stage_application(self, app: Application, staged: list[Scenario]) -> None:
-        commits = scenarios.history(app, staged, self._now())
+        commits = scenarios.history(app, staged, self.clock.now())
         history = [(commit.message, commit.files, commit.author, commit.at) for commit in commits]
         self.github.add_repository(app.repository, {}, history=history)
         if self._approve_after is not None:
@@ -112,7 +115,9 @@ class World:
         for name, document in app.images.items():
             self.kubernetes.images[name] = behaviour(document)
         self.kubernetes.apply(list(app.cluster))
-        loop = GitOpsLoop(self.kubernetes, self.github.bare(app.repository), "main", app.path, SYNC)
+        loop = GitOpsLoop(
+            self.kubernetes, self.github.bare(app.repository), "main", app.path, self._sync or SYNC
+        )
         self.gitops.append(loop)
         loop.sync(len(commits) - 1)
         self.kubernetes.advance(WELL)
@@ -120,8 +125,15 @@ class World:
         for scenario in staged:
             self.kubernetes.apply(list(scenario.by_hand))
         self.kubernetes.advance(ILL)
-        loop.start()
-        self._stack.callback(loop.stop)
+        if self._sync is not None:
+            loop.start()
+            self._stack.callback(loop.stop)
+
+    def settle(self, seconds: float) -> None:
+        """Lets ``seconds`` of the cluster's time pass at once, what was merged applied before."""
+        for loop in self.gitops:
+            loop.sync()
+        self.kubernetes.advance(seconds)
 
     def file(self, scenario: Scenario) -> str:
         """Files a scenario's incident, assigned to the bot; answers its key."""
