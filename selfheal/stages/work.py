@@ -99,7 +99,8 @@ class Work:
 
     def hand_over(self, code: str, reason: str, hint: str = "") -> Incident:
         """To a person, with everything found so far."""
-        text = f"{reason} {hint}".strip()
+        # A diff or other lines stay lines of their own.
+        text = ("\n" if "\n" in hint else " ").join((reason, hint)).strip()
         self.incident = self.manager.transition(
             self.key, State.INCIDENT_REQUIRES_HUMAN, {"code": code, "reason": text}, lease=self.lease
         )
