@@ -220,6 +220,11 @@ class KubernetesEmulator(Emulator):
             return answer(unauthorised().status(), 401)
         return account.user
 
+    def changes(self, request: Request) -> bool:
+        """Access reviews only ask, and a dry run stores nothing."""
+        asks = request.path.endswith("accessreviews") or request.args.get("dryRun") == "All"
+        return super().changes(request) and not asks
+
     def date(self) -> float:
         """Virtual time: ages of objects are measured with it."""
         return self.now()

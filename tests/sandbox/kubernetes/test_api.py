@@ -116,6 +116,15 @@ def test_dry_run_changes_nothing(api, server):
     assert "must be between 1 and 65535, inclusive" in caught.value.body
 
 
+def test_the_request_log_tells_questions_from_writes(api, server):
+    review = {"spec": {"resourceAttributes": {"verb": "list", "resource": "pods"}}}
+    kubernetes.client.AuthorizationV1Api(api).create_self_subject_access_review(review)
+    core(api).create_namespaced_config_map(NAMESPACE, configmap(a="1"), dry_run="All")
+    assert [entry["effect"] for entry in server.requests] == [False, False]
+    core(api).create_namespaced_config_map(NAMESPACE, configmap(a="1"))
+    assert server.requests[-1]["effect"]
+
+
 def test_strategic_merge_and_json_patches(api):
     apps(api).create_namespaced_deployment(
         NAMESPACE, deployment(container={"env": [{"name": "A", "value": "1"}]})
