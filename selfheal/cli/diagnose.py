@@ -64,7 +64,7 @@ def diagnose(
             ) from error
     snapshot = load(directory, context, namespace)
     given = target if target.name or target.namespace else None
-    found = examine(snapshot, target=given, incident_text=text)
+    found = examine(snapshot, target=given, incident_text=text, repository=repo)
     if form == "json":
         click.echo(json.dumps(found.document(), indent=2, ensure_ascii=False))
         return 0

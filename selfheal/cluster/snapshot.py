@@ -8,6 +8,7 @@ from __future__ import annotations
 import builtins
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from copy import copy
 from datetime import datetime
 from functools import cached_property
 from typing import Any, TypeVar
@@ -85,6 +86,7 @@ class Snapshot:
         self._logs = logs
         self._sync = sync
         self._memo: dict[str, Any] = {}
+        self._manifests: Mapping[ObjectRef, tuple[str, Object]] = {}
         self._by_kind: dict[str, list[Object]] = {kind: [] for kind in coverage}
         self._by_name: dict[tuple[str, str, str], Object] = {}
         self._by_namespace: dict[tuple[str, str], list[Object]] = {}
@@ -108,6 +110,17 @@ class Snapshot:
             self._memo[key] = compute()
         found: T = self._memo[key]
         return found
+
+    def beside(self, manifests: Mapping[ObjectRef, tuple[str, Object]]) -> Snapshot:
+        """The same cluster beside what a repository declares: (file, manifest) by name."""
+        other = copy(self)
+        other._memo = {}
+        other._manifests = manifests
+        return other
+
+    def manifest(self, ref: ObjectRef) -> tuple[str, Object] | None:
+        """What the repository declares for an object, and in which file; None when that is not known."""
+        return self._manifests.get(ref) or self._manifests.get(ref.model_copy(update={"namespace": ""}))
 
     # What was read
 

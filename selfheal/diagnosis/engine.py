@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from pathlib import Path
 
 from selfheal.clock import Clock, SystemClock
 from selfheal.cluster.labels import selected_by
@@ -81,10 +82,19 @@ def diagnose(
     incident_text: str = "",
     excluded: Sequence[Tried] = (),
     clock: Clock | None = None,
+    repository: Path | None = None,
 ) -> Diagnosis:
-    """The diagnosis of a snapshot, for a target when one is known or the text names one plainly."""
+    """The diagnosis of a snapshot, for a target when one is known or the text names one plainly.
+
+    With ``repository`` (a directory) what is live is compared with what stands there.
+    """
     clock = clock or SystemClock()
     began = clock.monotonic()
+    if repository is not None:
+        from selfheal.cluster.manifests import read_manifests
+
+        held = read_manifests(repository)
+        snapshot = snapshot.beside({ref: (item.path, item.object) for ref, item in held.items()})
     given = target is not None and bool(target.name)
     target = resolve(snapshot, target, incident_text)
     missing = _missing(snapshot, target)

@@ -38,6 +38,20 @@ def touched(finding: Finding) -> frozenset[ObjectRef]:
     return frozenset((finding.object, *finding.affects, *own))
 
 
+def fields_of(finding: Finding) -> frozenset[str]:
+    """Pointers that a finding is about, from its facts and its evidence on the blamed object."""
+    facts = finding.facts
+    named = [
+        facts.get("field"),
+        *(facts.get("fields") or ()),
+        *(item.get("field") for item in facts.get("last_good") or ()),
+    ]
+    shown = [
+        item.field for item in finding.evidence if item.source == "object" and item.object == finding.object
+    ]
+    return frozenset(field for field in (*named, *shown) if isinstance(field, str) and field)
+
+
 def workload_of(snapshot: Snapshot, finding: Finding) -> Workload | None:
     """The workload that is blamed, or that suffers first from the blamed object."""
     known = by_ref(snapshot)
@@ -72,6 +86,8 @@ def reduced(snapshot: Snapshot, found: list[Finding]) -> list[Finding]:
     return [
         replace(found[index], explains=tuple(dict.fromkeys((*found[index].explains, *explained))))
         for index, explained in sorted(roots.items())
+        # What differs from git on something that does not run itself matters by what it brings about only.
+        if explained or found[index].fault != "drift" or found[index].object in by_ref(snapshot)
     ]
 
 
@@ -115,6 +131,9 @@ def _order(finding: Finding) -> tuple[object, ...]:
 
 def _precedes(strong: Finding, weak: Finding) -> bool:
     if not stronger(strong.fault, weak.fault):
+        return False
+    if strong.fault == "drift" and not fields_of(strong) & fields_of(weak):
+        # A difference from git accounts for what its own field brings about, and for nothing else.
         return False
     apart = strong.container and weak.container and strong.container != weak.container
     return not (apart and strong.object == weak.object and layer(strong.fault) >= _ALONE)

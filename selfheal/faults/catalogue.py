@@ -18,6 +18,7 @@ from selfheal.faults.dependency_exhausted import DependencyExhausted
 from selfheal.faults.dependency_read_only import DependencyReadOnly
 from selfheal.faults.dependency_unreachable import DependencyUnreachable
 from selfheal.faults.dns_misconfigured import DnsMisconfigured
+from selfheal.faults.drift import Drift
 from selfheal.faults.env_var_invalid import EnvVarInvalid
 from selfheal.faults.ephemeral_storage_evicted import EphemeralStorageEvicted
 from selfheal.faults.gateway_misrouted import GatewayMisrouted
@@ -69,6 +70,7 @@ from selfheal.faults.volume_permission_denied import VolumePermissionDenied
 from selfheal.faults.webhook_failing import WebhookFailing
 
 CATALOGUE: tuple[Fault, ...] = (
+    Drift(),
     ImageNotFound(),
     ImageRegistryUnreachable(),
     ImagePullUnauthorized(),

@@ -172,8 +172,10 @@ def _match(text: str, sources: list[_Source]) -> tuple[_Source, str, float] | No
         if not _PARSE.search(line):
             continue
         for source in files:
-            if source.path in line or re.search(
-                rf"(?<![\w.-]){re.escape(source.path.rpartition('/')[2])}(?![\w-])", line
+            name = source.path.rpartition("/")[2]
+            # A name without a dot may be any word.
+            if source.path in line or (
+                "." in name and re.search(rf"(?<![\w.-]){re.escape(name)}(?![\w-])", line)
             ):
                 return source, line, 0.95
     variables = {source.name: source for source in sources if source.name}

@@ -75,6 +75,8 @@ _LAYER = {fault: number for number, (_name, faults) in enumerate(LAYERS) for fau
 #: (stronger, weaker) against or within the layers, each with its reason.
 EXCEPTIONS: frozenset[tuple[str, str]] = frozenset(
     {
+        # A workload at zero is told to be there, whoever told it.
+        ("scaled-to-zero", "drift"),
         # A missing object leaves no key to ask for.
         ("config-ref-missing", "config-key-missing"),
         # The Service, policy or proxy between caller and callee decides whether the callee can be reached.
