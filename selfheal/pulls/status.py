@@ -33,7 +33,6 @@ class PullStatus:
     number: int
     url: str
     branch: str
-    base: str
     state: Literal["open", "merged", "closed"]
     draft: bool
     head_sha: str
@@ -53,6 +52,8 @@ class PullStatus:
     #: Approvals wanted, and whether a head without any check counts as green.
     approvals_wanted: int = 1
     allow_no_checks: bool = False
+    #: The branch it goes into.
+    base: str = ""
 
     @property
     def approvals(self) -> tuple[Review, ...]:
