@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
-from selfheal.faults.interface import FieldEdit
+from selfheal.incidents.record import ObjectRef
 from selfheal.repair import risks
 from selfheal.repair.edits.data import same
 from selfheal.repair.goal import Goal
@@ -15,94 +14,97 @@ from selfheal.repair.objects import Object, is_hook, ref
 from selfheal.repair.sources import SourceUnreadable, Unit, source_for
 from selfheal.repair.tools import RenderFailed
 
-#: Other environments looked at.
-MOST = 40
+#: Other environments that are rendered; of any beyond that, what they read is known.
+MOST = 8
 _SIZES = re.compile(r"/resources/(?:limits|requests)/|/replicas$|/(?:min|max)Replicas$")
 #: Fields that follow from the program's version.
 _VERSIONED = re.compile(r"Probe/|/command|/args|/env/|/ports/|/targetPort$|^/data/")
 
 
-@dataclass(frozen=True)
-class Relative:
-    """Another environment, rendered."""
+class Relatives:
+    """The other environments of a located unit, each rendered when it is first asked for."""
 
-    located: Located
-
-    @property
-    def unit(self) -> Unit:
-        return self.located.unit
-
-    def named(self, edit: FieldEdit) -> Object | None:
-        """Its object of the same kind and name, whatever its namespace."""
-        return _same_name(self.located, edit.object.kind, edit.object.name)
-
-
-def elsewhere(locator: Locator, located: Located, known: Iterable[Unit]) -> list[Relative]:
-    """The other environments of the unit, those that can be rendered."""
-    source = source_for(located.unit.kind, locator.tools)
-    units = {
-        *(unit for unit in known if unit.kind == located.unit.kind and unit.path == located.unit.path),
-        *source.shared(locator.view, located.unit),
-    } - {located.unit}
-    found = []
-    for unit in sorted(units, key=str)[:MOST]:
-        if (unit.path, unit.values) == (located.unit.path, located.unit.values) and unit.kind != "plain":
-            continue
-        try:
-            found.append(Relative(Located(unit, locator.render(unit), 0)))
-        except (SourceUnreadable, RenderFailed):
-            continue
-    return found
-
-
-class Elsewhere:
-    """Finds which of the other environments a change reaches."""
-
-    def __init__(self, locator: Locator, relatives: Sequence[Located]) -> None:
+    def __init__(self, locator: Locator, located: Located, known: Iterable[Unit]) -> None:
         self._locator = locator
-        self._relatives = relatives
+        self._source = source_for(located.unit.kind, locator.tools)
+        own = located.unit
+        units = {
+            *(unit for unit in known if unit.kind == own.kind and unit.path == own.path),
+            *self._source.shared(locator.view, own),
+        }
+        self.units = sorted(
+            (
+                unit
+                for unit in units
+                if (unit.path, unit.values, unit.inline) != (own.path, own.values, own.inline)
+            ),
+            key=str,
+        )
 
-    def reached(self, changes: Mapping[str, bytes | None]) -> list[Located]:
-        """Those that render differently with the change; one that stops rendering counts as reached."""
+    def named(self, wanted: ObjectRef) -> list[tuple[str, Object]]:
+        """(environment, object) for objects of the same kind and name, whatever their namespace."""
         found = []
-        for item in self._relatives:
-            source = source_for(item.unit.kind, self._locator.tools)
-            if not source.inputs(self._locator.view, item.unit).intersection(changes):
+        for unit in self.units[:MOST]:
+            obj = self._same_name(unit, wanted)
+            if obj is not None:
+                found.append((str(unit), obj))
+        return found
+
+    def reached(self, changes: Mapping[str, bytes | None]) -> list[Unit]:
+        """Those that render differently with a change; one that stops rendering, or is one too many, counts too."""
+        found = []
+        reading = [
+            unit for unit in self.units if self._source.inputs(self._locator.view, unit).intersection(changes)
+        ]
+        for position, unit in enumerate(reading):
+            if position >= MOST:
+                found.append(unit)
+                continue
+            before = self._objects(unit)
+            if before is None:
                 continue
             try:
-                after = source.render(self._locator.view.with_changes(changes), item.unit)
+                after = self._source.render(self._locator.view.with_changes(changes), unit)
             except (SourceUnreadable, RenderFailed):
-                found.append(item)
+                found.append(unit)
                 continue
-            if not _alike(item.objects, [obj for obj in after if not is_hook(obj)]):
-                found.append(item)
+            if not _alike(before, [obj for obj in after if not is_hook(obj)]):
+                found.append(unit)
         return found
+
+    def prefers_own_place(
+        self, goals: Sequence[Goal], located: Located, changes: Mapping[str, bytes | None]
+    ) -> bool:
+        """Whether the value had better be set for this environment alone than where others share it.
+
+        Sizes belong to an environment. What a program needs follows from its version: where another environment runs
+        another image, the shared value may be right there. A value wrong for all is mended for all.
+        """
+        if any(_SIZES.search(goal.field) for goal in goals):
+            return any(
+                self._source.inputs(self._locator.view, unit).intersection(changes) for unit in self.units
+            )
+        versioned = [goal for goal in goals if _VERSIONED.search(goal.field)]
+        for goal in versioned:
+            own = located.object(goal.object)
+            for unit in self.reached(changes)[:MOST]:
+                other = self._same_name(unit, goal.object)
+                if own is not None and other is not None and risks.images(own) != risks.images(other):
+                    return True
+        return False
+
+    def _objects(self, unit: Unit) -> list[Object] | None:
+        try:
+            return self._locator.render(unit)
+        except (SourceUnreadable, RenderFailed):
+            return None
+
+    def _same_name(self, unit: Unit, wanted: ObjectRef) -> Object | None:
+        objects = self._objects(unit) or []
+        found = [obj for obj in objects if obj.get("kind") == wanted.kind and ref(obj).name == wanted.name]
+        return found[0] if len(found) == 1 else None
 
 
 def _alike(before: Sequence[Object], after: Sequence[Object]) -> bool:
     old, new = {ref(obj): obj for obj in before}, {ref(obj): obj for obj in after}
     return old.keys() == new.keys() and all(same(old[key], new[key]) for key in old)
-
-
-def prefers_own_place(goals: Sequence[Goal], located: Located, reached: Sequence[Located]) -> bool:
-    """Whether the value had better be set for this environment alone than where others share it.
-
-    Sizes belong to an environment. What a program needs follows from its version: where another environment runs
-    another image, the shared value may be right there. A value wrong for all is mended for all.
-    """
-    for goal in goals:
-        if _SIZES.search(goal.field):
-            return True
-        if not _VERSIONED.search(goal.field):
-            continue
-        own = located.object(goal.object)
-        for item in reached:
-            other = _same_name(item, goal.object.kind, goal.object.name)
-            if own is not None and other is not None and risks.images(own) != risks.images(other):
-                return True
-    return False
-
-
-def _same_name(located: Located, kind: str, name: str) -> Object | None:
-    found = [obj for obj in located.objects if obj.get("kind") == kind and ref(obj).name == name]
-    return found[0] if len(found) == 1 else None

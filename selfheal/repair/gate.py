@@ -18,7 +18,6 @@ from selfheal.incidents.errors import ProofRefused
 from selfheal.incidents.proofs import GateSigned, Proof
 from selfheal.incidents.record import Analysis, PolicyVerdict, Record, RenderedChange, Source, Target, Tried
 from selfheal.repair.envelope import Envelope, apply, digest, unpack
-from selfheal.repair.environments import Elsewhere
 from selfheal.repair.goal import permitted
 from selfheal.repair.plan import derive, judge_proof, registries_in
 from selfheal.repair.proof import proof_of
@@ -89,9 +88,9 @@ def _judged(
         proof = proof_of(derived.locator, derived.located, derived.goals, changes)
     except SelfhealError as error:
         return (*passed, _failed("render-contract", error)), ()
-    reached = Elsewhere(derived.locator, derived.relatives).reached(changes)
+    reached = derived.relatives.reached(changes)
     told = f"{len(proof.proven.changes)} fields" + (
-        f"; reaches {', '.join(str(item.unit) for item in reached)}" if reached else ""
+        f"; reaches {', '.join(str(item) for item in reached)}" if reached else ""
     )
     passed.append(PolicyVerdict(rule="render-contract", passed=True, detail=told[:400]))
     registries = registries_in(derived.locator.view, derived.located)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Literal
 
@@ -27,7 +27,7 @@ from selfheal.incidents.record import (
 from selfheal.repair import policy, schema, unified
 from selfheal.repair.contract import ContractBroken
 from selfheal.repair.edits.nodes import EditRefused
-from selfheal.repair.environments import Elsewhere, elsewhere, prefers_own_place
+from selfheal.repair.environments import Relatives
 from selfheal.repair.goal import Goal, permitted
 from selfheal.repair.history import History
 from selfheal.repair.immutable import immutable
@@ -84,7 +84,7 @@ class Derived:
     located: Located
     locator: Locator
     history: History
-    relatives: list[Located] = field(default_factory=list)
+    relatives: Relatives
 
 
 class Drift(NeedsPerson):
@@ -160,17 +160,17 @@ def derive(
         refs, where, known, environment=target.environment if target else "", changed=changed
     )
     history = History(tree, locator, located)
-    relatives = elsewhere(locator, located, known)
+    relatives = Relatives(locator, located, known)
     _unless_drifted(remedy.edits, located, analysis, snapshot)
     sources = Sources(
         analysis=analysis,
         policy=settings.policy,
         past=lambda edit: history.values(edit.object, edit.field, _written(located, edit)),
-        siblings=[(str(item.unit), item.named) for item in relatives],
+        siblings=lambda edit: relatives.named(edit.object),
         tried=tried,
     )
     goals = tuple(decide(edit, _object(located, edit.object), sources) for edit in remedy.edits)
-    return Derived(remedy, goals, located, locator, history, [item.located for item in relatives])
+    return Derived(remedy, goals, located, locator, history, relatives)
 
 
 def _configured(settings: Settings, source: Source | None, wanted: ObjectRef, target: Target | None) -> str:
@@ -281,7 +281,7 @@ def _first_proven(derived: Derived) -> tuple[Proof, list[str]]:
     unit, locator = derived.located.unit, derived.locator
     source = source_for(unit.kind, locator.tools)
     problems: list[str] = []
-    spare: tuple[Proof, list[str]] | None = None
+    spare: tuple[Proof, Mapping[str, bytes | None]] | None = None
     attempts = source.attempts(locator.view, unit, derived.goals)
     while True:
         try:
@@ -292,12 +292,11 @@ def _first_proven(derived: Derived) -> tuple[Proof, list[str]]:
         except (ContractBroken, EditRefused, RenderFailed) as error:
             problems.append(error.message)
             continue
-        reached = Elsewhere(locator, derived.relatives).reached(attempt.changes)
-        if not reached or not prefers_own_place(derived.goals, derived.located, reached):
-            return proof, [str(item.unit) for item in reached]
-        spare = spare or (proof, [str(item.unit) for item in reached])
+        if not derived.relatives.prefers_own_place(derived.goals, derived.located, attempt.changes):
+            return proof, [str(item) for item in derived.relatives.reached(attempt.changes)]
+        spare = spare or (proof, attempt.changes)
     if spare is not None:
-        return spare
+        return spare[0], [str(item) for item in derived.relatives.reached(spare[1])]
     told = f" {problems[0]}" if problems else ""
     raise NeedsPerson(
         f"No edit of {unit} was found that changes just what is meant.{told}",

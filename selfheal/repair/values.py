@@ -56,7 +56,7 @@ class Sources:
     analysis: Analysis
     policy: Policy
     past: Callable[[FieldEdit], Iterator[Past]] = field(default=lambda edit: iter(()))
-    siblings: Sequence[tuple[str, Callable[[FieldEdit], Object | None]]] = ()
+    siblings: Callable[[FieldEdit], Sequence[tuple[str, Object]]] = field(default=lambda edit: ())
     tried: Sequence[Tried] = ()
 
 
@@ -64,10 +64,12 @@ def decide(edit: FieldEdit, obj: Object, sources: Sources) -> Goal:
     """The goal for one edit of a rendered object. Raises NoValue saying what a person has to decide."""
     before = pointer.resolve(obj, edit.field, None)
     if edit.op == "remove":
+        _unless_shifted(edit, obj, sources.analysis)
         origin = edit.value.origin if isinstance(edit.value, Exact) else ""
         return Goal(edit.object, edit.field, "remove", None, before, origin)
+    _unless_shifted(edit, obj, sources.analysis)
     excluded = _tried(edit, sources.tried)
-    for value, origin in _options(edit, edit.value, before, sources):
+    for value, origin in _options(edit, edit.value, obj, sources):
         if value is None or (alike(value, before) and before is not None):
             continue
         if any(alike(value, other) for other in excluded):
@@ -80,6 +82,34 @@ def decide(edit: FieldEdit, obj: Object, sources: Sources) -> Goal:
     )
 
 
+def _unless_shifted(edit: FieldEdit, obj: Object, analysis: Analysis) -> None:
+    """A position in a list counts only where the same item stands there in the cluster and in the repository."""
+    tokens = pointer.parts(edit.field)
+    told = {item.field: item.value for item in analysis.evidence if item.object == edit.object}
+    for length, token in enumerate(tokens, start=1):
+        named = pointer.join(*tokens[:length], "name")
+        if token.isdecimal() and named in told and pointer.resolve(obj, named, None) != told[named]:
+            raise NoValue(
+                f"{edit.field} of {edit.object} is another item in the repository than in the cluster.",
+                hint="A person has to make the change.",
+            )
+
+
+def _guessed(edit: FieldEdit, value: Any, obj: Object) -> bool:
+    """Whether a value that is no earlier one of this field is a mere guess: images differ in the users they know, so
+    a user counts only where the same object runs as it already.
+    """
+    return pointer.parts(edit.field)[-1:] in (("runAsUser",), ("runAsGroup",)) and not _holds(obj, value)
+
+
+def _holds(value: Any, wanted: Any) -> bool:
+    if isinstance(value, dict):
+        return any(_holds(item, wanted) for item in value.values())
+    if isinstance(value, list):
+        return any(_holds(item, wanted) for item in value)
+    return type(value) is type(wanted) and bool(value == wanted)
+
+
 def _tried(edit: FieldEdit, tried: Sequence[Tried]) -> list[Any]:
     return [
         change.after
@@ -89,15 +119,17 @@ def _tried(edit: FieldEdit, tried: Sequence[Tried]) -> list[Any]:
     ]
 
 
-def _options(edit: FieldEdit, query: Query, before: Any, sources: Sources) -> Iterator[Past]:
+def _options(edit: FieldEdit, query: Query, obj: Object, sources: Sources) -> Iterator[Past]:
     """Possible values, the best founded first."""
+    before = pointer.resolve(obj, edit.field, None)
     if isinstance(query, LastGood):
         fallback = query.fallback
         for value, origin in _earlier(edit, sources):
             if _allowed(value, fallback, before):
                 yield value, origin
         if fallback is not None:
-            yield from _options(edit, fallback, before, sources)
+            found = _options(edit, fallback, obj, sources)
+            yield from (pair for pair in found if not _guessed(edit, pair[0], obj))
     elif isinstance(query, Exact):
         if not edit.field.endswith(_PATH) or _slip(before, (query.value,)) is not None:
             yield query.value, query.origin
@@ -118,9 +150,8 @@ def _earlier(edit: FieldEdit, sources: Sources) -> Iterator[Past]:
     yield from sources.past(edit)
     if _SHARED_BY_ENVIRONMENTS.search(edit.field):
         found: dict[str, Past] = {}
-        for name, lookup in sources.siblings:
-            obj = lookup(edit)
-            value = pointer.resolve(obj, edit.field, None) if obj is not None else None
+        for name, obj in sources.siblings(edit):
+            value = pointer.resolve(obj, edit.field, None)
             if isinstance(value, str | int):
                 found[repr(value)] = (value, name)
         # Siblings that disagree confirm nothing.
@@ -143,6 +174,9 @@ def _one_of(edit: FieldEdit, query: OneOf, before: Any, sources: Sources) -> Ite
     confirmed = [value for value, _ in _earlier(edit, sources) if value in query.values]
     if confirmed:
         yield confirmed[0], query.origin
+    elif "/resources/" in edit.field:
+        # What other programs are given says nothing of what this one needs.
+        return
     elif edit.field.endswith(_PATH):
         meant = _slip(before, query.values)
         if meant is not None:

@@ -231,11 +231,18 @@ class Text:
 
     def _merge_mapping(self, document: int, path: Path, value: dict[str, Any]) -> None:
         now = value_of(self._at(document, path))
-        for key in [name for name in now if name not in value]:
+        gone, come = [key for key in now if key not in value], [key for key in value if key not in now]
+        for old in list(gone):
+            # A key that keeps its value under another name is renamed in its place.
+            new = next((key for key in come if same(now[old], value[key])), None)
+            if new is not None:
+                self._step_by(partial(self._rename, document, (*path, old), new))
+                gone.remove(old)
+                come.remove(new)
+        for key in [*(key for key in value if key in now and not same(now[key], value[key])), *come]:
+            self._step_by(partial(self._set, document, (*path, key), value[key]))
+        for key in gone:
             self._step_by(partial(self._remove, document, (*path, key)))
-        for key, item in value.items():
-            if now.get(key, _ABSENT) is _ABSENT or not same(now[key], item):
-                self._step_by(partial(self._set, document, (*path, key), item))
 
     def _merge_list(self, document: int, path: Path, value: list[Any]) -> bool:
         """Changes items in place where that is plainly what is meant; False: replace the list."""

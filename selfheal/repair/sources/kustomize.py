@@ -49,8 +49,9 @@ class Kustomize(Source):
                 built_on |= {found.inside(item) for item in found.references if "://" not in item}
             except SourceUnreadable:
                 continue
+        wanted = {item.namespace for item in refs if item.namespace}
         for folder in folders:
-            if folder not in built_on and folder not in components:
+            if folder not in built_on and folder not in components and _may_hold(view, folder, wanted):
                 yield Unit("kustomize", folder, namespace=namespace)
 
     def _closure(self, view: View, unit: Unit) -> Closure:
@@ -88,3 +89,13 @@ class Kustomize(Source):
                 continue
             if other.path != unit.path and found.files & own.files:
                 yield other
+
+
+def _may_hold(view: View, folder: str, namespaces: set[str]) -> bool:
+    """Whether a kustomization may render into the namespaces: one that sets another namespace for all does not."""
+    try:
+        found = kustomization.read(view, folder)
+    except SourceUnreadable:
+        return True
+    given = found.content.get("namespace") if found is not None else None
+    return not namespaces or not isinstance(given, str) or not given or given in namespaces
