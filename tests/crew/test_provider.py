@@ -292,3 +292,61 @@ def test_the_fix_stage_offers_a_model_no_way_around_the_remedy(tmp_path):
     assert work.fell_back
     assert b"256Mi" in next(iter(manager.patches.values()))
     assert b"64Gi" not in next(iter(manager.patches.values()))
+
+
+class Inner:
+    """A vendor's model that must not be asked."""
+
+    def __init__(self, error=None):
+        self.asked, self.error = 0, error
+
+    def call(self, *_given, **_named):
+        self.asked += 1
+        if self.error is not None:
+            raise self.error
+        return "words"
+
+    def get_token_usage_summary(self):
+        class Usage:
+            prompt_tokens = completion_tokens = 0
+
+        return Usage
+
+
+def wrapped(inner):
+    from selfheal.config import Settings
+    from selfheal.models.budget import Budget
+
+    budget = Budget(Settings().model, doubles.FakeClock(), deadline=1000.0)
+    return wrapper.ProviderModel("openai/x", inner, budget, window=128_000, timeout=5)
+
+
+@pytest.mark.parametrize(
+    "forced", [{"tools": [{"x": 1}]}, {"from_task": object()}, {"from_task": object(), "tools": []}, {}]
+)
+def test_a_call_that_crewai_forces_is_refused_without_asking_anybody(forced):
+    from selfheal.models.library import HookAborted
+
+    inner = Inner()
+    model = wrapped(inner)
+    with pytest.raises(HookAborted):
+        model.call([{"role": "user", "content": "your best final answer, now"}], **forced)
+    assert inner.asked == 0
+    assert model.failure.reason == "forced"
+    with pytest.raises(HookAborted):
+        model.call("again", tools=[{"x": 1}], from_task=object())
+    assert inner.asked == 0, "once given up, it stays so"
+
+
+def test_a_vendors_words_do_not_leave_the_wrapper():
+    from selfheal.models.library import HookAborted
+
+    error = RuntimeError("sk-vendor-secret: rate limit; this model does not support tools")
+    with pytest.raises(HookAborted) as aborted:
+        wrapped(Inner(error)).call("x", tools=[{"x": 1}], from_task=object())
+    seen = aborted.value
+    while seen is not None:
+        assert "sk-vendor" not in str(seen)
+        assert "rate limit" not in str(seen)
+        assert "support tools" not in str(seen)
+        seen = seen.__cause__ or seen.__context__
