@@ -35,6 +35,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
         "List and show incidents as the State Manager knows them.",
     ),
     "state": ("selfheal.cli.state", "state", "Read or set the state of an incident."),
+    "report": ("selfheal.cli.report", "report", "Show the result of a run."),
     "faults": ("selfheal.cli.faults", "faults", "List the known faults and show their pages."),
     "demo": ("selfheal.cli.demo", "demo", "Heal three incidents on the embedded sandbox."),
     "sandbox": ("selfheal.cli.sandbox", "sandbox", "Serve the embedded Jira, GitHub and Kubernetes."),
@@ -87,11 +88,11 @@ def main(arguments: list[str] | None = None) -> None:
         error.show()
         sys.exit(error.exit_code)
     except (SelfhealError, IncidentError) as error:
-        sys.exit(report(error))
+        sys.exit(explain(error))
     sys.exit(code if isinstance(code, int) else 0)
 
 
-def report(error: SelfhealError | IncidentError) -> int:
+def explain(error: SelfhealError | IncidentError) -> int:
     """Prints the error for a person and answers its exit code."""
     from selfheal.redaction import terminal
 
