@@ -1,11 +1,14 @@
 """The log file: JSON lines, one per record, with every secret replaced before it is written.
 
+Several processes of one run append to it: each line is written at once and carries the run, incident and stage that
+`log_context` set.
 Progress events travel as ``record.event`` and appear under ``event``. Libraries that print whole bodies and headers at
 DEBUG are kept above it, whatever level is asked for: redaction knows formats of secrets, not of other people's data.
 """
 
 from __future__ import annotations
 
+import io
 import json
 import logging
 import traceback
@@ -22,10 +25,17 @@ QUIET: Final = (
 )  # fmt: skip
 LEVELS: Final = ("DEBUG", "INFO", "WARNING", "ERROR")
 _LONGEST_TEXT: Final = 8_000
+#: What every line of this process says besides its own message.
+_context: dict[str, str] = {}
+
+
+def log_context(**fields: str) -> None:
+    """Sets fields that every line carries from now on (``run``, ``incident``, ``stage``)."""
+    _context.update(fields)
 
 
 class JsonLines(logging.Formatter):
-    """``{"at", "level", "logger", "message", "event"?, "error"?}``, redacted, always on one line."""
+    """``{"at", "level", "logger", "message", "run"?, "incident"?, "stage"?, "event"?, "error"?}``, redacted, on one line."""
 
     def format(self, record: logging.LogRecord) -> str:
         clean = redactor()
@@ -40,6 +50,7 @@ class JsonLines(logging.Formatter):
             "logger": record.name,
             "message": clean.text(message)[:_LONGEST_TEXT],
             "process": record.process,
+            **_context,
         }
         event = getattr(record, "event", None)
         if event is not None:
@@ -58,12 +69,23 @@ def _plain(value: Any) -> Any:
 class _File(WatchedFileHandler):
     """Marks the handler as ours, so that configuring twice does not write every line twice."""
 
+    def _open(self) -> io.TextIOWrapper:
+        # Unbuffered and appending: a line is one write, so lines of several processes never mix.
+        raw = io.FileIO(self.baseFilename, "ab")
+        return io.TextIOWrapper(raw, encoding="utf-8", errors="backslashreplace", write_through=True)
+
 
 class _NoBodies(logging.Filter):
     """Lets nothing of the quiet libraries pass below INFO, even when one of them sets its own level."""
 
     def filter(self, record: logging.LogRecord) -> bool:
         return record.levelno >= logging.INFO or record.name.partition(".")[0] not in QUIET
+
+
+def log_file() -> Path | None:
+    """Where the log goes at present; None before `configure_logging`."""
+    held = next((one for one in logging.getLogger().handlers if isinstance(one, _File)), None)
+    return Path(held.baseFilename) if held is not None else None
 
 
 def configure_logging(path: Path, level: str) -> None:

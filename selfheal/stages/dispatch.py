@@ -18,6 +18,7 @@ from selfheal.clock import Clock, SystemClock
 from selfheal.config import Settings
 from selfheal.errors import SelfhealError
 from selfheal.incidents.states import Stage
+from selfheal.redaction.logfilter import log_context
 from selfheal.stages import journey
 from selfheal.stages.checkout import fetch
 from selfheal.stages.pool import EventSink, StagePool
@@ -47,6 +48,7 @@ class Dispatcher:
     ) -> None:  # fmt: skip
         self.clock = clock or SystemClock()
         self.run_id = new_run_id(self.clock.now())
+        log_context(run=self.run_id)
         self.on_event = on_event
         self.environ = dict(environ) | {"SELFHEAL_RUN_ID": self.run_id} | _as_variables(flags)
         # Gate and pr share a key that outsiders do not know; a run without one of its own makes one for itself.

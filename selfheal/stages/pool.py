@@ -7,6 +7,7 @@ incidents pay for one import, and ``/proc/PID/environ`` of a stage holds no secr
 
 from __future__ import annotations
 
+import logging
 import multiprocessing
 import os
 from collections.abc import Callable, Mapping
@@ -16,9 +17,11 @@ from typing import Any
 
 from selfheal.clock import Clock, SystemClock
 from selfheal.incidents.states import Stage
+from selfheal.redaction.logfilter import log_file
 from selfheal.stages.credentials import HOLDS, environment_for
 from selfheal.stages.report import Outcome, StageReport
 
+LOGGER = logging.getLogger(__name__)
 #: Imported once by the fork server: what every agent stage needs.
 PRELOAD = ("selfheal.stages.preload",)
 
@@ -66,12 +69,14 @@ class StagePool:
         ours, theirs = self._context.Pipe(duplex=False)
         environ = environment_for(HOLDS[stage], self._environ) | dict(extra or {})
         child = self._context.Process(
-            target=work, args=(theirs, stage.value, key, environ, overlay), daemon=True
+            target=work, args=(theirs, stage.value, key, environ, overlay, str(log_file() or "")), daemon=True
         )
         started = self._clock.monotonic()
         child.start()
         theirs.close()
-        self._on_event(key, "stage", {"stage": stage.value, "pid": child.pid})
+        begun = {"stage": stage.value, "pid": child.pid}
+        LOGGER.info("stage", extra={"event": {"kind": "stage", "incident": key, **begun}})
+        self._on_event(key, "stage", begun)
         report = self._listen(ours, stage, key, started + self._timeout)
         if report is None:
             report = self._buried(
@@ -82,6 +87,10 @@ class StagePool:
             child.kill()
             child.join()
         report.seconds = round(self._clock.monotonic() - started, 3)
+        ended = {
+            name: getattr(report, name) for name in ("key", "stage", "state", "summary", "hint", "seconds")
+        }
+        LOGGER.info("report", extra={"event": {"kind": "report", **ended, "outcome": report.outcome.value}})
         return report
 
     def _listen(self, pipe: Connection, stage: Stage, key: str, deadline: float) -> StageReport | None:

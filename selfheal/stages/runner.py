@@ -7,6 +7,7 @@ The order is the same for every stage, so it stands here once. What differs is i
 from __future__ import annotations
 
 import importlib
+import logging
 import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -32,6 +33,7 @@ from selfheal.stages import following
 from selfheal.stages.report import Outcome, StageReport
 from selfheal.stages.work import Waiting, Work
 
+LOGGER = logging.getLogger(__name__)
 _ENDPOINTS = frozenset(variable for names in config.ENDPOINT_VARIABLES.values() for variable in names)
 
 
@@ -74,6 +76,23 @@ def keep_secrets(settings: Settings) -> None:
     register(*(secret.get_secret_value() for secret in held if secret.get_secret_value()))
 
 
+class Defect(SelfhealError):
+    """Something happened in a stage that nobody thought of. The traceback is for the log, the sentence for people."""
+
+    code = "defect"
+
+
+def serve(
+    stage: Stage, key: str, environ: Mapping[str, str], *, overlay: dict[str, Any] | None = None
+) -> StageReport:
+    """`run_stage` with the settings of ``environ``; settings that cannot be read are a report as well."""
+    try:
+        settings = settings_of(environ)
+    except SelfhealError as error:
+        return _failed(stage, key, None, None, error)
+    return run_stage(stage, key, settings, overlay=overlay)
+
+
 def run_stage(
     stage: Stage,
     key: str,
@@ -83,7 +102,7 @@ def run_stage(
     run_id: str = "",
     overlay: dict[str, Any] | None = None,
 ) -> StageReport:
-    """Serves ``key`` as ``stage``. Whatever happens is a report; only a defect of this function itself raises.
+    """Serves ``key`` as ``stage``. Whatever happens is a report: an exception that nobody thought of is a `Defect`.
 
     ``overlay`` is what the stage before would have written, in a dry run.
     """
@@ -100,6 +119,11 @@ def run_stage(
         report = _served(work)
     except (SelfhealError, IncidentError) as error:
         report = _failed(stage, key, manager, work, error)
+    except (
+        Exception
+    ) as error:  # whatever a library may raise: the incident is told, the log has the traceback
+        LOGGER.exception("%s of %s met a defect", stage, key)
+        report = _failed(stage, key, manager, work, _defect(stage, error))
     report.seconds = round(clock.monotonic() - started, 3)
     if manager is not None:
         report.requests["jira"], report.writes["jira"] = manager.requests, manager.writes
@@ -109,6 +133,13 @@ def run_stage(
     if work is not None:
         work.count(report)
     return report
+
+
+def _defect(stage: Stage, error: Exception) -> Defect:
+    return Defect(
+        f"The {stage} stage met a defect of selfheal ({type(error).__name__}).",
+        hint="The traceback is in logs/selfheal.log. Nothing that was not finished counts; the next run tries again.",
+    )
 
 
 def _served(work: Work) -> StageReport:
@@ -227,4 +258,9 @@ def _failed(
     except (SelfhealError, IncidentError) as second:
         # The incident could not even be told; the first error stays the report's, the second is said with it.
         report.hint = f"{report.hint} The incident could not be told either: {second.message}".strip()
+    except Exception as second:  # the first error stays the report's, whatever the second is
+        LOGGER.exception("%s: the incident could not be told", key)
+        report.hint = (
+            f"{report.hint} The incident could not be told either ({type(second).__name__}).".strip()
+        )
     return report

@@ -7,21 +7,31 @@ import signal
 import sys
 import threading
 from multiprocessing.connection import Connection
+from pathlib import Path
 from typing import Any
 
 from selfheal import progress
 from selfheal.incidents.states import Stage
+from selfheal.redaction.logfilter import configure_logging, log_context
 
 
 def work(
-    pipe: Connection, stage: str, key: str, environ: dict[str, str], overlay: dict[str, Any] | None = None
+    pipe: Connection,
+    stage: str,
+    key: str,
+    environ: dict[str, str],
+    overlay: dict[str, Any] | None = None,
+    log: str = "",
 ) -> None:
-    """Entry point of a stage's process. ``environ`` replaces the process's own; ``overlay`` continues a dry run."""
+    """Entry point of a stage's process. ``environ`` replaces the process's own; ``overlay`` continues a dry run.
+
+    ``log`` is the file that the parent logs to; "" for none.
+    """
     os.environ.clear()
     os.environ.update(environ)
     # Ctrl-C is the parent's to handle; it ends its children in order.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    from selfheal.stages.runner import run_stage, settings_of
+    from selfheal.stages.runner import serve
 
     sending = threading.Lock()
 
@@ -31,8 +41,10 @@ def work(
             pipe.send((kind, data))
 
     progress.subscribe(forward)
-    settings = settings_of(environ)
-    report = run_stage(Stage(stage), key, settings, overlay=overlay)
+    log_context(run=environ.get("SELFHEAL_RUN_ID", ""), incident=key, stage=stage)
+    if log:
+        configure_logging(Path(log), environ.get("SELFHEAL_LOG_LEVEL") or "INFO")
+    report = serve(Stage(stage), key, environ, overlay=overlay)
     forward("report", report.document())
     pipe.close()
     sys.stdout.flush()

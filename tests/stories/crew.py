@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 
 from selfheal.incidents.record import load as load_record
-from selfheal.incidents.states import Stage, State
+from selfheal.incidents.states import Stage
 from selfheal.repository.worktree import clone
 from selfheal.sandbox.world import World
 from selfheal.stages import journey
