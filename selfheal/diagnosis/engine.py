@@ -19,7 +19,7 @@ from selfheal.diagnosis.symptoms import Symptom
 from selfheal.diagnosis.target import distances, resolve
 from selfheal.faults.calls import called, failing_calls
 from selfheal.faults.catalogue import CATALOGUE
-from selfheal.faults.interface import Finding
+from selfheal.faults.interface import Fault, Finding
 from selfheal.faults.precedence import layer
 from selfheal.incidents.record import Analysis, Explained, ObjectRef, Target, Tried
 
@@ -100,7 +100,8 @@ def diagnose(
     missing = _missing(snapshot, target)
     near = distances(snapshot, target) if target is not None and target.name else {}
     scope = target.namespace if target is not None else ""
-    found = _merged(finding for fault in CATALOGUE for finding in fault.detect(snapshot, target))
+    skipped: list[str] = []
+    found = _merged(finding for fault in CATALOGUE for finding in _detected(fault, snapshot, target, skipped))
     found = [finding for finding in found if not scope or _within(finding, scope)]
     found = [_with_tried(finding, excluded) for finding in found]
     roots = reduced(snapshot, found)
@@ -113,7 +114,7 @@ def diagnose(
     if roots and roots[0].confidence >= SURE:
         verdict = "fault"
     else:
-        reasons = (*(f"{symptom.object} {symptom.text}" for symptom in ill[:_REASONS]), *missing)
+        reasons = (*(f"{symptom.object} {symptom.text}" for symptom in ill[:_REASONS]), *missing, *skipped)
         if target is not None and target.name and not _exists(snapshot, target):
             reasons = (f"{target.kind} {target.name} is not in the snapshot", *reasons)
         if not snapshot.kinds() or not any(True for _ in workloads(snapshot)):
@@ -123,13 +124,26 @@ def diagnose(
         verdict=verdict,
         findings=tuple(roots) if verdict != "healthy" else (),
         target=target,
-        incomplete=(*snapshot.incomplete, *missing),
+        incomplete=(*snapshot.incomplete, *missing, *skipped),
         reasons=reasons,
         ruled_out=tuple(fault.id for fault in CATALOGUE if not any(item.fault == fault.id for item in found)),
         elapsed_ms=round((clock.monotonic() - began) * 1000),
         snapshot_digest=snapshot.digest,
         taken_at=snapshot.taken_at,
     )
+
+
+def _detected(fault: Fault, snapshot: Snapshot, target: Target | None, skipped: list[str]) -> list[Finding]:
+    """A fault's findings. One detector that fails on something unheard of must not silence the others: it is said
+    that the fault was not looked for.
+    """
+    try:
+        return list(fault.detect(snapshot, target))
+    except Exception as error:
+        skipped.append(
+            f"{fault.id} was not looked for: the snapshot holds something odd ({type(error).__name__})"
+        )
+        return []
 
 
 def _exists(snapshot: Snapshot, target: Target) -> bool:

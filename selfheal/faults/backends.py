@@ -85,11 +85,21 @@ def backends(snapshot: Snapshot) -> list[Backend]:
                 for item in _loads(snapshot, ref_of(service).namespace)
                 if any(id(pod) in uids for pod in item.pods)
             ]
-            ports = mappings(mapping(service.get("spec")).get("ports"))
+            ports = [_plain(port) for port in mappings(mapping(service.get("spec")).get("ports"))]
             found.append(Backend(service, ref_of(service), ports, pods, loads))
         return sorted(found, key=lambda item: str(item.ref))
 
     return snapshot.memo("backends", compute)
+
+
+def _plain(port: dict[str, Any]) -> dict[str, Any]:
+    """A Service port whose numbers and names are what they should be, whatever else stands there left out."""
+    kept = {
+        key: value
+        for key, value in port.items()
+        if isinstance(value, (int, str)) and not isinstance(value, bool)
+    }
+    return kept if isinstance(kept.get("port", 0), int) else {key: kept[key] for key in kept if key != "port"}
 
 
 def _loads(snapshot: Snapshot, namespace: str) -> list[Workload]:

@@ -116,7 +116,7 @@ def _runtime(
     for where, kind in (("state", "waiting"), ("state", "terminated"), ("lastState", "terminated")):
         held = state(status, kind, where)
         text = str(held.get("message") or "")
-        if held.get("reason") in _REASONS and _CANNOT_RUN.search(text) and not _about_mount(text):
+        if str(held.get("reason")) in _REASONS and _CANNOT_RUN.search(text) and not _about_mount(text):
             value = quoted(text)
             field = f"/status/{section}/name={container.name}/{where}/{kind}/message"
             return on_object(pod, field, value, f"The runtime says: {value}")

@@ -189,6 +189,8 @@ def _finding(
 
 def _offered(snapshot: Snapshot, backend: Backend) -> Finding | None:
     """Callers use a port that the Service does not offer, and nothing changed on their side."""
+    if not backend.ports:
+        return None
     offered = {port.get("port") for port in backend.ports}
     headless = mapping(backend.service.get("spec")).get("clusterIP") == "None"
     asked = asked_ports(snapshot, backend.ref)

@@ -6,7 +6,7 @@ import re
 
 from selfheal.cluster.labels import pods_selected, selector_of
 from selfheal.cluster.snapshot import Object, Snapshot, ref_of
-from selfheal.cluster.workloads import Workload, by_ref, mapping, mappings
+from selfheal.cluster.workloads import Workload, by_ref, mapping, mappings, number
 from selfheal.faults.calls import Address, service_of
 
 _IMAGE = re.compile(
@@ -61,7 +61,7 @@ def is_store(workload: Workload) -> bool:
         )
         if _IMAGE.search(image.rpartition("/")[2].partition(":")[0]):
             return True
-        if any(port.get("containerPort") in PORTS for port in mappings(container.spec.get("ports"))):
+        if any(number(port.get("containerPort")) in PORTS for port in mappings(container.spec.get("ports"))):
             return True
     return False
 
@@ -94,4 +94,4 @@ def to_store(snapshot: Snapshot, workload: Workload, address: Address) -> bool:
 def store_port(service: Object) -> bool:
     """Whether a Service offers a port by which stores are known."""
     ports = mappings(mapping(service.get("spec")).get("ports"))
-    return any(port.get("port") in PORTS for port in ports)
+    return any(number(port.get("port")) in PORTS for port in ports)
