@@ -47,6 +47,16 @@ class History:
             seen.append(value)
             yield value, f"git history, before commit {commit.sha[:12]} of {commit.at:%Y-%m-%d}"
 
+    def since(self, wanted: ObjectRef, field: str, value: Any) -> list[Commit]:
+        """All commits of the repository after the state in which the field last had ``value``, [] when it never had."""
+        for commit in self.commits():
+            before = self._at(f"{commit.sha}^", wanted, field)
+            if before is not _ABSENT and same(before, value):
+                found = self._tree.history(limit=COMMITS)
+                position = next(index for index, item in enumerate(found) if item.sha == commit.sha)
+                return list(found[: position + 1])
+        return []
+
     def own_fix(self, wanted: ObjectRef, field: str, now: datetime, days: int) -> Commit | None:
         """The newest commit of ours in the last ``days`` that changed the field."""
         for commit in self.commits():

@@ -36,6 +36,7 @@ from selfheal.repair.objects import Object, alike
 from selfheal.repair.proof import Proof, proof_of
 from selfheal.repair.sources import source_for
 from selfheal.repair.sources.gitops import hints
+from selfheal.repair.spans import unless_spanning
 from selfheal.repair.tools import RenderFailed, Tools
 from selfheal.repair.values import Sources, decide
 from selfheal.repair.view import View
@@ -123,6 +124,9 @@ def plan(
             target=target, tools=tools,
         )  # fmt: skip
         _unless_relapsed(derived, settings, now, tried)
+        for goal in derived.goals:
+            if goal.path[-1:] == ("image",) and goal.op == "set":
+                unless_spanning(tree, derived.history, goal)
         return _result(tree, derived, settings, fault.writes, now)
     except (NeedsPerson, EditRefused) as error:
         hint = f" {error.hint}" if error.hint else ""

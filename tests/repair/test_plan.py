@@ -140,6 +140,23 @@ def test_an_image_comes_from_git_history_and_is_cited(git: Path) -> None:
     assert result.rendered[0].origin.startswith("git history, before commit ")
 
 
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("migrations/0002.sql", "ALTER TABLE x;\n"),
+        ("job.yaml", "apiVersion: batch/v1\nkind: Job\nmetadata: {name: m}\n"),
+        ("db.yaml", "apiVersion: apps/v1\nkind: StatefulSet\nmetadata: {name: m}\n"),
+    ],
+)
+def test_an_image_is_not_put_back_over_a_migration(git: Path, path: str, text: str) -> None:
+    commit(git, MANIFEST.replace("cart:1.0", "cart:0.9"))
+    (git / "migrations").mkdir()
+    (git / path).write_text(text)
+    commit(git, MANIFEST)
+    result = planned(WorkTree(git), image())
+    assert result.decision == "escalate" and path in result.reason
+
+
 def test_raises_are_bounded_over_the_whole_history(git: Path) -> None:
     for limit in ("32Mi", "64Mi", "128Mi"):
         commit(git, MANIFEST.replace("128Mi", limit))

@@ -77,7 +77,7 @@ class Helm(Source):
         return names[:RELEASES]
 
     def _output(self, view: View, unit: Unit) -> str:
-        files = view.read_many(self.inputs(view, unit))
+        files = view.read_many(self._copied(view, unit))
         missing = [path for path in unit.values if path not in files]
         if missing:
             raise SourceUnreadable(
@@ -117,7 +117,7 @@ class Helm(Source):
         return load(self._output(view, unit))
 
     def _remembered(self, view: View, unit: Unit) -> str:
-        files = view.read_many(self.inputs(view, unit))
+        files = view.read_many(self._copied(view, unit))
         key = hashlib.sha256(repr(unit).encode())
         for path, data in sorted(files.items()):
             key.update(f"\0{path}\0{len(data)}\0".encode() + data)
@@ -125,13 +125,13 @@ class Helm(Source):
 
     @override
     def inputs(self, view: View, unit: Unit) -> frozenset[str]:
-        return frozenset(
-            {
-                *(path for path in view.files() if below(path, unit.path)),
-                *unit.values,
-                *(item.path for item in unit.inline),
-            }
-        )
+        """The chart, the given values, the manifests that hold values; not the values of other environments."""
+        return self._copied(view, unit) - (set(_values(view, unit.path)) - set(unit.values))
+
+    def _copied(self, view: View, unit: Unit) -> frozenset[str]:
+        """What is there when the chart is rendered: a template may read any file of its chart."""
+        chart = (path for path in view.files() if below(path, unit.path))
+        return frozenset({*chart, *unit.values, *(item.path for item in unit.inline)})
 
     @override
     def attempts(self, view: View, unit: Unit, goals: Sequence[Goal]) -> Iterator[Attempt]:
