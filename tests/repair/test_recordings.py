@@ -33,6 +33,7 @@ ESCALATED = {
     "campus-enrolment-upgrade": "the new path stands only in a changelog and in the program",
     "harbour-tides-gone": "taking admission away needs approval",
     "identity-directory-not-ready": "the right path stands nowhere else",
+    "identity-mailer-update": "which user the image knows stands nowhere",
     "logistics-planner-crash": "the repository is right, the cluster drifted",
     "logistics-tracking-restarts": "the right path stands nowhere else",
     "media-transcoder-never-starts": "the right command stands nowhere else",
