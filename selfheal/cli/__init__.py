@@ -39,6 +39,7 @@ COMMANDS: dict[str, tuple[str, str, str]] = {
     "faults": ("selfheal.cli.faults", "faults", "List the known faults and show their pages."),
     "demo": ("selfheal.cli.demo", "demo", "Heal three incidents on the embedded sandbox."),
     "sandbox": ("selfheal.cli.sandbox", "sandbox", "Serve the embedded Jira, GitHub and Kubernetes."),
+    "init": ("selfheal.cli.init", "init", "Write the workflow and the settings into a repository."),
     "doctor": ("selfheal.cli.doctor", "doctor", "Check what is configured, what answers, what is missing."),
 }
 
