@@ -139,7 +139,7 @@ def _detected(fault: Fault, snapshot: Snapshot, target: Target | None, skipped: 
     """
     try:
         return list(fault.detect(snapshot, target))
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever it is, it is reported, and the verdict is not "healthy"
         skipped.append(
             f"{fault.id} was not looked for: the snapshot holds something odd ({type(error).__name__})"
         )

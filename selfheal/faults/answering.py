@@ -73,6 +73,9 @@ def _only_store(snapshot: Snapshot, workload: Workload, signal: Signal) -> Objec
         for service in called(snapshot, workload)
         if any(is_store(item) for item in behind(snapshot, service))
     ]
+    if not stores:
+        # Addresses in Secrets are not seen: a store of the namespace may be meant all the same.
+        stores = _of_namespace(snapshot, workload)
     if len(stores) > 1:
         families = {word.lower() for word in _FAMILY.findall(signal.line)}
         stores = [
@@ -80,7 +83,24 @@ def _only_store(snapshot: Snapshot, workload: Workload, signal: Signal) -> Objec
             for service in stores
             if any(word in str(item.spec).lower() for word in families for item in behind(snapshot, service))
         ]
+    if len(stores) > 1:
+        # A store that is named after the workload is its own.
+        words = [word for word in workload.ref.name.split("-") if len(word) > 2]
+        shared = {
+            id(service): sum(word in ref_of(service).name.split("-") for word in words) for service in stores
+        }
+        best = max(shared.values())
+        stores = [service for service in stores if shared[id(service)] == best] if best else stores
     return stores[0] if len(stores) == 1 else None
+
+
+def _of_namespace(snapshot: Snapshot, workload: Workload) -> list[Object]:
+    """Services of the workload's namespace with a store behind them."""
+    return [
+        service
+        for service in snapshot.list("Service", workload.namespace)
+        if any(is_store(item) for item in behind(snapshot, service))
+    ]
 
 
 def settings(

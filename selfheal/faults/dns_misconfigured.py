@@ -24,6 +24,7 @@ That is what pods have by default. Trouble of the cluster's DNS is for a person.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from typing_extensions import override
@@ -58,6 +59,19 @@ class DnsMisconfigured(Fault):
                 yield _own(snapshot, workload, odd, (existing or lines)[:1])
             elif existing:
                 plain.append((workload, existing[0]))
+        server = next(
+            (
+                item
+                for item in workloads(snapshot)
+                if item.namespace == "kube-system" and item.ref.name in ("coredns", "kube-dns")
+            ),
+            None,
+        )
+        if server is not None and len(plain) > 1:
+            refs = tuple(workload.ref for workload, _signal in plain)
+            first = _cluster(plain[0][0], plain[0][1], len(plain))
+            yield replace(first, object=server.ref, container="", affects=refs)
+            return
         for workload, signal in plain:
             yield _cluster(workload, signal, len(plain))
 

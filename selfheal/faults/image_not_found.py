@@ -126,17 +126,40 @@ def _examine(snapshot: Snapshot, workload: Workload, container: Container, pod: 
     )
     if str(waiting.get("reason")) not in WAITING or pod_image != image:
         return None
-    before = last_good(snapshot, workload, container.pointer + "/image")
     for text, evidence in pull_messages(snapshot, container, pod, waiting):
         problem = "not-found" if _NO_NAME.search(f"{waiting.get('reason')} {text}") else pull_problem(text)
-        if problem == "unauthorized" and "access denied" in text and before is not None:
-            # The registry hides whether a repository exists; a repository that is new here is the likelier
-            # mistake.
-            renamed = split_image(str(before[0]))[0] != split_image(image)[0]
-            problem = "not-found" if renamed else problem
+        if problem == "unauthorized" and likely_misnamed(snapshot, workload, container, text):
+            problem = "not-found"
         if problem:
             return _finding(snapshot, workload, container, evidence, text) if problem == "not-found" else None
     return None
+
+
+def likely_misnamed(snapshot: Snapshot, workload: Workload, container: Container, text: str) -> bool:
+    """Whether "access denied" more likely means a wrong name. Registries hide whether a repository exists: one that is
+    new here, or one that needs a credential in a registry from which others pull without any, is the likelier mistake.
+    """
+    if "access denied" not in text:
+        return False
+    image = str(container.spec.get("image", ""))
+    before = last_good(snapshot, workload, container.pointer + "/image")
+    if before is not None:
+        return split_image(str(before[0]))[0] != split_image(image)[0]
+    if workload.spec.get("imagePullSecrets"):
+        return False
+    host = _host(image)
+    return any(
+        _host(str(spec.get("image", ""))) == host
+        and state(statuses(pod).get(str(spec.get("name")), {}), "running")
+        and not mapping(pod.get("spec")).get("imagePullSecrets")
+        for pod in snapshot.list("Pod", workload.namespace)
+        for spec in _specs(pod)
+    )
+
+
+def _host(image: str) -> str:
+    head, slash, _rest = image.partition("/")
+    return head if slash and ("." in head or ":" in head) else "docker.io"
 
 
 def _specs(pod: Object) -> list[dict[str, Any]]:

@@ -33,7 +33,7 @@ from selfheal.cluster.snapshot import Snapshot
 from selfheal.cluster.workloads import Workload, last_good, mapping, mappings, workloads
 from selfheal.faults.evidence import newest_first, of_event, on_object
 from selfheal.faults.fields import ANY, pod_fields
-from selfheal.faults.image_not_found import split_image
+from selfheal.faults.image_not_found import likely_misnamed
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, Remedy
 from selfheal.faults.nearness import nearest
 from selfheal.faults.pulling import Pull, pulls, registry
@@ -52,7 +52,9 @@ class ImagePullUnauthorized(Fault):
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
         for pull in pulls(snapshot):
-            if pull.problem == "unauthorized" and not _renamed(snapshot, pull):
+            if pull.problem == "unauthorized" and not likely_misnamed(
+                snapshot, pull.workload, pull.container, pull.text
+            ):
                 yield _finding(snapshot, pull)
 
     @override
@@ -72,17 +74,6 @@ class ImagePullUnauthorized(Fault):
             finding.summary,
             escalate="The credential for the registry has to be renewed by a person.",
         )
-
-
-def _renamed(snapshot: Snapshot, pull: Pull) -> bool:
-    """Whether "access denied" is about a repository that this template names for the first time."""
-    before = last_good(snapshot, pull.workload, pull.container.pointer + "/image")
-    image = str(pull.container.spec.get("image", ""))
-    return (
-        "access denied" in pull.text
-        and before is not None
-        and split_image(str(before[0]))[0] != split_image(image)[0]
-    )
 
 
 def _named(workload: Workload, spec: dict[str, Any] | None = None) -> list[str]:

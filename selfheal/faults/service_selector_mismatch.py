@@ -7,7 +7,8 @@ are refused.
 # How it is recognised
 No workload's pod template matches the selector, no live pod does, and the Service has no endpoints. One
 workload in the namespace is plainly meant: by its name, by selector pairs it does carry, or by selector
-values it carries under another key. Its pods are ready.
+values it carries under another key. Its pods are ready. A Service that selects another workload's pods (which
+have a Service of their own), while the workload of its own name is selected by none, counts as well.
 
 # How it is told from its neighbours
 When pods match and are not ready, look at their readiness. When a workload matches but has no pods, look at
@@ -30,7 +31,14 @@ from collections.abc import Iterable
 from typing_extensions import override
 
 from selfheal.cluster import pointer
-from selfheal.cluster.labels import labels_of, matches, pods_selected, selector_of, workloads_selected
+from selfheal.cluster.labels import (
+    labels_of,
+    matches,
+    pods_selected,
+    selected_by,
+    selector_of,
+    workloads_selected,
+)
 from selfheal.cluster.snapshot import Object, Snapshot, metadata, ref_of
 from selfheal.cluster.workloads import Workload, mapping, mappings, ready, strings, workloads
 from selfheal.faults.evidence import on_object
@@ -56,7 +64,13 @@ class ServiceSelectorMismatch(Fault):
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
         for service in snapshot.list("Service"):
             selector, namespace = selector_of(service), str(metadata(service).get("namespace") or "")
-            if not selector or not snapshot.known("Pod", namespace) or _has_endpoints(snapshot, service):
+            if not selector or not snapshot.known("Pod", namespace):
+                continue
+            stolen = _anothers(snapshot, service, selector)
+            if stolen is not None:
+                yield stolen
+                continue
+            if _has_endpoints(snapshot, service):
                 continue
             if workloads_selected(snapshot, namespace, selector) or pods_selected(
                 snapshot, namespace, selector
@@ -90,6 +104,28 @@ class ServiceSelectorMismatch(Fault):
             edits=tuple(edits),
             reason=f"The selector asks for labels that the pods of {facts['meant']} do not carry.",
         )
+
+
+def _anothers(snapshot: Snapshot, service: Object, selector: dict[str, str]) -> Finding | None:
+    """The Service selects another workload's pods, while the workload of its own name is selected by none."""
+    ref = ref_of(service)
+    picked = workloads_selected(snapshot, ref.namespace, selector)
+    own = [
+        item
+        for item in workloads(snapshot)
+        if item.namespace == ref.namespace and item.ref.name == ref.name and item.ref.kind in _KINDS
+    ]
+    if len(own) != 1 or not picked or own[0] in picked or selected_by(snapshot, own[0]):
+        return None
+    taken = [item for item in picked if len(selected_by(snapshot, item)) > 1]
+    if len(taken) != len(picked):
+        return None
+    candidates = [
+        (item, labels_of(item))
+        for item in workloads(snapshot)
+        if item.namespace == ref.namespace and item.ref.kind in _KINDS and item not in picked
+    ]
+    return _finding(service, selector, candidates)
 
 
 def _has_endpoints(snapshot: Snapshot, service: Object) -> bool:

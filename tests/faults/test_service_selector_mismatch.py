@@ -104,3 +104,21 @@ def test_lookalike_scaled_to_zero() -> None:
     cluster.deployment("cart", WEB, replicas=0)
     cluster.service("cart", {"app": "cart"})
     assert not found(cluster)
+
+
+def test_selects_the_pods_of_another_workload() -> None:
+    cluster = Cluster()
+    for name in ("cart", "ads"):
+        cluster.deployment(name, {"containers": [container(ports=[{"containerPort": 8080}])]})
+    cluster.service("ads", {"app": "ads"})
+    cluster.service("cart", {"app": "ads"})
+    (finding,) = ServiceSelectorMismatch().detect(cluster.snapshot(), None)
+    assert (str(finding.object), finding.facts["wanted"]) == ("Service shop/cart", {"app": "cart"})
+
+
+def test_lookalike_a_second_service_for_the_same_workload() -> None:
+    cluster = Cluster()
+    cluster.deployment("ads", {"containers": [container()]})
+    cluster.service("ads", {"app": "ads"})
+    cluster.service("ads-admin", {"app": "ads"})
+    assert not list(ServiceSelectorMismatch().detect(cluster.snapshot(), None))
