@@ -80,7 +80,9 @@ class Series:
         )
         if held_bad and self.damning is not None:
             return _condemned(self.damning)
-        if at >= self.until or (at >= self.rollout_by and not self.ever_good):
+        over = at >= self.until or (at >= self.rollout_by and not self.ever_good)
+        # Good looks that go on are watched to their end: a job that died has left less time than a soak takes.
+        if over and not self.good:
             return self._out_of_time()
         return None
 

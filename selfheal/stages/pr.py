@@ -37,7 +37,24 @@ def serve(work: Work) -> None:
     if work.record.state is not State.PR_CREATED:
         _open(work)
     if work.record.state is State.PR_CREATED:
+        # Also when the stage that opened it died before: what was told already is not told again.
+        name = f"pull-request-{current(work.record).role}"
+        work.manager.tell(work.key, name, comments.pull_request(work.record), lease=work.lease)
         _settle(work)
+
+
+def let_go(work: Work) -> None:
+    """Tells those who look at the pull request of an incident that a person took: once, and nothing else is done to it."""
+    found = work.record.pull_request
+    if found is None or found.state != "open" or work.pulls.status(found, brief=True).state != "open":
+        return
+    why = work.record.history[-1].note if work.record.history else ""
+    work.pulls.comment(
+        found,
+        "released",
+        f"selfheal no longer works on {work.key} ({why or 'a person took it'}). This pull request is left as it is: "
+        "merge or close it as you see fit.",
+    )
 
 
 def _open(work: Work) -> None:
@@ -53,9 +70,6 @@ def _open(work: Work) -> None:
         work.step(State.FIX_IN_PROGRESS, {"note": error.message[:300]})
         work.summary = f"The change is made again: {error.message}"
         return
-    if work.record.state is State.PR_CREATED:
-        work.manager.tell(work.key, f"pull-request-{current(work.record).role}", comments.pull_request(work.record),
-                          lease=work.lease)  # fmt: skip
 
 
 def _facts(record: Record) -> dict[str, Any]:

@@ -153,6 +153,10 @@ def _served(work: Work) -> StageReport:
     assert record is not None  # noqa: S101 - adopt returns an incident with a record or raises
     work.incident = incident
     if record.state in ENDED:
+        if record.state is State.INCIDENT_RELEASED and work.stage is Stage.PR:
+            from selfheal.stages import pr
+
+            pr.let_go(work)
         return _report(work, incident, "Nothing to do: the incident has ended.")
     begins = work.stage is Stage.COORDINATE and record.state is State.INCIDENT_DETECTED
     if not begins and record.served_by is not work.stage:
