@@ -113,6 +113,25 @@ def workloads(snapshot: Snapshot) -> tuple[Workload, ...]:
     return snapshot.memo("workloads", lambda: tuple(_workloads(snapshot)))
 
 
+def troubled(snapshot: Snapshot) -> tuple[Workload, ...]:
+    """Workloads with a pod that is not ready, or whose containers restarted, wait, or ended in error."""
+    return snapshot.memo(
+        "troubled", lambda: tuple(found for found in workloads(snapshot) if any(map(_troubled, found.pods)))
+    )
+
+
+def _troubled(pod: Object) -> bool:
+    if not ready(pod):
+        return True
+    return any(
+        number(status.get("restartCount")) > 0
+        or not state(status, "running")
+        or bool(state(status, "terminated", "lastState"))
+        for status in statuses(pod).values()
+        if state(status, "terminated").get("exitCode") != 0
+    )
+
+
 def by_ref(snapshot: Snapshot) -> dict[ObjectRef, Workload]:
     """The same by reference."""
     return snapshot.memo("workloads-by-ref", lambda: {found.ref: found for found in workloads(snapshot)})

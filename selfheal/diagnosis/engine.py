@@ -17,7 +17,8 @@ from selfheal.diagnosis import symptoms
 from selfheal.diagnosis.reduction import distance, front, reduced, touched, workload_of
 from selfheal.diagnosis.symptoms import Symptom
 from selfheal.diagnosis.target import distances, resolve
-from selfheal.faults.calls import called, failing_calls
+from selfheal.faults.backends import complaining
+from selfheal.faults.calls import called
 from selfheal.faults.catalogue import CATALOGUE
 from selfheal.faults.interface import Fault, Finding
 from selfheal.faults.precedence import layer
@@ -110,7 +111,8 @@ def diagnose(
     roots.sort(key=lambda finding: _rank(finding, near))
     ill = _symptoms(snapshot, target)
     reasons: tuple[str, ...] = ()
-    roots = [_explaining(snapshot, finding, ill) for finding in roots]
+    short = frozenset(symptom.object for symptom in ill if "replicas" in symptom.text)
+    roots = [_explaining(snapshot, finding, short) for finding in roots]
     if roots and roots[0].confidence >= SURE:
         verdict = "fault"
     else:
@@ -287,7 +289,7 @@ def _unique(items: Iterable[Symptom]) -> Iterator[Symptom]:
     return iter(dict.fromkeys(items))
 
 
-def _explaining(snapshot: Snapshot, finding: Finding, ill: list[Symptom]) -> Finding:
+def _explaining(snapshot: Snapshot, finding: Finding, short: frozenset[ObjectRef]) -> Finding:
     """Adds what follows from the finding: Services without endpoints, a stuck rollout, callers that fail."""
     workload = workload_of(snapshot, finding)
     added = []
@@ -295,13 +297,13 @@ def _explaining(snapshot: Snapshot, finding: Finding, ill: list[Symptom]) -> Fin
     if (
         workload is not None
         and stuck
-        and any(symptom.object == workload.ref and "replicas" in symptom.text for symptom in ill)
+        and workload.ref in short
     ):
         added.append(Explained(fault="rollout-stuck", object=workload.ref))
-    names = {ref.name for ref in front(snapshot, finding)}
-    for caller in workloads(snapshot):
-        if caller.namespace != finding.object.namespace or caller == workload:
-            continue
-        if names & set(failing_calls(snapshot, caller)):
-            added.append(Explained(fault="dependency-unreachable", object=caller.ref))
+    for ref in sorted(front(snapshot, finding), key=str):
+        added += [
+            Explained(fault="dependency-unreachable", object=caller.ref)
+            for caller, _signal in complaining(snapshot, ref)
+            if caller != workload
+        ]
     return replace(finding, explains=tuple(dict.fromkeys((*finding.explains, *added))))

@@ -27,7 +27,7 @@ from collections.abc import Iterable
 from typing_extensions import override
 
 from selfheal.cluster.snapshot import Snapshot
-from selfheal.cluster.workloads import workloads
+from selfheal.cluster.workloads import troubled
 from selfheal.faults.calls import through
 from selfheal.faults.crashing import first_crash
 from selfheal.faults.fields import ANY
@@ -44,7 +44,7 @@ class AppCrash(Fault):
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
-        for workload in workloads(snapshot):
+        for workload in troubled(snapshot):
             for container in workload.containers:
                 found = None if container.init else first_crash(snapshot, workload, container)
                 if found is None:

@@ -10,6 +10,7 @@ from selfheal.cluster.snapshot import Object, Snapshot, ref_of
 from selfheal.cluster.workloads import Container, Workload, containers, mapping, mappings, ready, workloads
 from selfheal.faults.calls import addresses, callers, failing, service_of
 from selfheal.faults.signals import Signal
+from selfheal.faults.stores import behind
 from selfheal.incidents.record import ObjectRef
 
 
@@ -79,12 +80,7 @@ def backends(snapshot: Snapshot) -> list[Backend]:
             pods = pods_selected(snapshot, ref_of(service).namespace, selector) if selector else []
             if not pods:
                 continue
-            uids = {id(pod) for pod in pods}
-            loads = [
-                item
-                for item in _loads(snapshot, ref_of(service).namespace)
-                if any(id(pod) in uids for pod in item.pods)
-            ]
+            loads = behind(snapshot, service)
             ports = [_plain(port) for port in mappings(mapping(service.get("spec")).get("ports"))]
             found.append(Backend(service, ref_of(service), ports, pods, loads))
         return sorted(found, key=lambda item: str(item.ref))
@@ -100,16 +96,6 @@ def _plain(port: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, (int, str)) and not isinstance(value, bool)
     }
     return kept if isinstance(kept.get("port", 0), int) else {key: kept[key] for key in kept if key != "port"}
-
-
-def _loads(snapshot: Snapshot, namespace: str) -> list[Workload]:
-    def compute() -> dict[str, list[Workload]]:
-        found: dict[str, list[Workload]] = {}
-        for workload in workloads(snapshot):
-            found.setdefault(workload.namespace, []).append(workload)
-        return found
-
-    return snapshot.memo("workloads-by-namespace", compute).get(namespace, [])
 
 
 def complaining(snapshot: Snapshot, service: ObjectRef, *kinds: str) -> list[tuple[Workload, Signal]]:

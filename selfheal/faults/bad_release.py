@@ -31,7 +31,7 @@ from typing_extensions import override
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Object, Snapshot
 from selfheal.cluster.times import parse
-from selfheal.cluster.workloads import Container, Workload, earlier, ready, state, statuses, workloads
+from selfheal.cluster.workloads import Container, Workload, earlier, ready, state, statuses, troubled
 from selfheal.faults.calls import through
 from selfheal.faults.crashing import first_crash
 from selfheal.faults.evidence import newest_first, of_event, on_object, seconds_before, text_of
@@ -52,7 +52,7 @@ class BadRelease(Fault):
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
-        for workload in workloads(snapshot):
+        for workload in troubled(snapshot):
             if workload.ref.kind not in self.blames:
                 continue
             for container in workload.containers:

@@ -30,7 +30,7 @@ from typing_extensions import override
 
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Object, Snapshot, ref_of
-from selfheal.cluster.workloads import Container, Workload, last_good, mapping, state, statuses, workloads
+from selfheal.cluster.workloads import Container, Workload, last_good, mapping, state, statuses, troubled
 from selfheal.faults.evidence import container_of, newest_first, of_event, of_log, on_object, quoted, text_of
 from selfheal.faults.fields import ANY, container_fields
 from selfheal.faults.interface import Fault, FieldEdit, Finding, LastGood, Remedy
@@ -60,7 +60,7 @@ class CommandInvalid(Fault):
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
-        for workload in workloads(snapshot):
+        for workload in troubled(snapshot):
             for container in workload.containers:
                 findings = (_examine(snapshot, workload, container, pod) for pod in workload.pods)
                 finding = next((found for found in findings if found is not None), None)

@@ -38,7 +38,7 @@ from selfheal.cluster.workloads import (
     number,
     state,
     statuses,
-    workloads,
+    troubled,
 )
 from selfheal.faults.complaints import complaints
 from selfheal.faults.evidence import of_log, on_object
@@ -77,7 +77,7 @@ class ConfigContentInvalid(Fault):
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
-        for workload in workloads(snapshot):
+        for workload in troubled(snapshot):
             for container in workload.containers:
                 finding = _container(snapshot, workload, container)
                 if finding is not None:

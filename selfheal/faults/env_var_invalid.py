@@ -46,6 +46,7 @@ from selfheal.cluster.workloads import (
     number,
     state,
     statuses,
+    troubled,
     workloads,
 )
 from selfheal.faults.addressing import Wrong, facts_of, services, wrong_addresses
@@ -81,13 +82,14 @@ class EnvVarInvalid(Fault):
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
-        for workload in workloads(snapshot):
+        for workload in troubled(snapshot):
             for container in workload.containers:
                 for pod in workload.pods:
                     finding = _examine(snapshot, workload, container, pod)
                     if finding is not None:
                         yield finding
                         break
+        for workload in workloads(snapshot):
             for wrong in wrong_addresses(snapshot, workload):
                 if (
                     not wrong.store

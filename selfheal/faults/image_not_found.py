@@ -37,7 +37,7 @@ from selfheal.cluster.workloads import (
     mappings,
     state,
     statuses,
-    workloads,
+    troubled,
 )
 from selfheal.faults.evidence import container_of, newest_first, of_event, on_object, quoted, text_of
 from selfheal.faults.interface import Fault, FieldEdit, Finding, LastGood, OneOf, Remedy
@@ -97,7 +97,7 @@ class ImageNotFound(Fault):
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
-        for workload in workloads(snapshot):
+        for workload in troubled(snapshot):
             for container in workload.containers:
                 for pod in workload.pods:
                     finding = _examine(snapshot, workload, container, pod)

@@ -33,7 +33,7 @@ from typing_extensions import override
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Object, Snapshot, ref_of
 from selfheal.cluster.times import parse
-from selfheal.cluster.workloads import Container, Workload, last_good, mappings, state, statuses, workloads
+from selfheal.cluster.workloads import Container, Workload, last_good, mappings, state, statuses, troubled
 from selfheal.faults.calls import callee, service_of
 from selfheal.faults.crashing import crash
 from selfheal.faults.evidence import of_log, on_object, seconds_before
@@ -58,7 +58,7 @@ class InitContainerFailed(Fault):
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
-        for workload in workloads(snapshot):
+        for workload in troubled(snapshot):
             for container in workload.containers:
                 if not container.init or container.spec.get("restartPolicy") == "Always":
                     continue

@@ -42,7 +42,7 @@ from selfheal.cluster.workloads import (
     number,
     state,
     statuses,
-    workloads,
+    troubled,
 )
 from selfheal.faults.evidence import of_event, seconds_before, text_of
 from selfheal.faults.fields import LASTING
@@ -74,7 +74,7 @@ class LivenessProbeMisconfigured(Fault):
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
-        for workload in workloads(snapshot):
+        for workload in troubled(snapshot):
             if workload.ref.kind not in LASTING:
                 continue
             for container in workload.containers:
@@ -97,6 +97,8 @@ def _examine(
     snapshot: Snapshot, workload: Workload, container: Container, section: str, pod: Object
 ) -> Finding | None:
     status = statuses(pod).get(container.name, {})
+    if status.get("ready") is True and not restarts(status):
+        return None
     failed = failures(snapshot, pod, container.name, section)
     if not failed or state(status, "terminated", "lastState").get("reason") == "OOMKilled":
         return None

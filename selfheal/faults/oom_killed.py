@@ -36,7 +36,7 @@ from selfheal.cluster import pointer
 from selfheal.cluster.quantity import quantity
 from selfheal.cluster.snapshot import Object, Snapshot
 from selfheal.cluster.times import parse
-from selfheal.cluster.workloads import Container, Workload, last_good, number, state, statuses, workloads
+from selfheal.cluster.workloads import Container, Workload, last_good, number, state, statuses, troubled
 from selfheal.faults.evidence import on_object, seconds_before
 from selfheal.faults.interface import AtLeast, Fault, FieldEdit, Finding, LastGood, Remedy
 from selfheal.incidents.record import Evidence, Target
@@ -65,7 +65,7 @@ class OomKilled(Fault):
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
-        for workload in workloads(snapshot):
+        for workload in troubled(snapshot):
             for container in workload.containers:
                 kills = [
                     kill

@@ -30,7 +30,7 @@ from typing_extensions import override
 
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Snapshot
-from selfheal.cluster.workloads import Container, Workload, earlier, last_good, mapping, mappings, workloads
+from selfheal.cluster.workloads import Container, Workload, earlier, last_good, mapping, mappings, troubled
 from selfheal.faults.backends import probed
 from selfheal.faults.crashing import first_crash
 from selfheal.faults.evidence import of_log, on_object
@@ -54,7 +54,7 @@ class PortConflict(Fault):
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
-        for workload in workloads(snapshot):
+        for workload in troubled(snapshot):
             finding = _by_log(snapshot, workload) or _by_spec(snapshot, workload)
             if finding is not None:
                 yield finding

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from selfheal.cluster.snapshot import Object, Snapshot
-from selfheal.cluster.workloads import Container, Workload, state, statuses, workloads
+from selfheal.cluster.workloads import Container, Workload, state, statuses, troubled
 from selfheal.faults.image_not_found import WAITING, pull_messages, pull_problem
 from selfheal.incidents.record import Evidence
 
@@ -35,7 +35,7 @@ def pulls(snapshot: Snapshot) -> tuple[Pull, ...]:
 
 
 def _pulls(snapshot: Snapshot) -> Iterator[Pull]:
-    for workload in workloads(snapshot):
+    for workload in troubled(snapshot):
         for container in workload.containers:
             for pod in workload.pods:
                 waiting = state(statuses(pod).get(container.name, {}), "waiting")

@@ -43,7 +43,7 @@ from selfheal.cluster.workloads import (
     number,
     state,
     statuses,
-    workloads,
+    troubled,
 )
 from selfheal.faults.evidence import seconds_before
 from selfheal.faults.interface import Fault, Finding, Remedy
@@ -66,7 +66,7 @@ class ReadinessProbeMisconfigured(Fault):
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
-        for workload in workloads(snapshot):
+        for workload in troubled(snapshot):
             for container in workload.containers:
                 probe = mapping(container.spec.get("readinessProbe"))
                 if not probe or container.init:

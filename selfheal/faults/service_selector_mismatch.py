@@ -40,7 +40,7 @@ from selfheal.cluster.labels import (
     workloads_selected,
 )
 from selfheal.cluster.snapshot import Object, Snapshot, metadata, ref_of
-from selfheal.cluster.workloads import Workload, mapping, mappings, ready, strings, workloads
+from selfheal.cluster.workloads import Workload, by_ref, mapping, mappings, ready, strings, workloads
 from selfheal.faults.evidence import on_object
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, Remedy
 from selfheal.faults.nearness import likeness
@@ -110,11 +110,9 @@ def _anothers(snapshot: Snapshot, service: Object, selector: dict[str, str]) -> 
     """The Service selects another workload's pods, while the workload of its own name is selected by none."""
     ref = ref_of(service)
     picked = workloads_selected(snapshot, ref.namespace, selector)
-    own = [
-        item
-        for item in workloads(snapshot)
-        if item.namespace == ref.namespace and item.ref.name == ref.name and item.ref.kind in _KINDS
-    ]
+    known = by_ref(snapshot)
+    refs = [ref.model_copy(update={"kind": kind}) for kind in _KINDS]
+    own = [known[item] for item in refs if item in known]
     if len(own) != 1 or not picked or own[0] in picked or selected_by(snapshot, own[0]):
         return None
     taken = [item for item in picked if len(selected_by(snapshot, item)) > 1]

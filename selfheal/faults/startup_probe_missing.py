@@ -41,7 +41,7 @@ from selfheal.cluster.workloads import (
     number,
     state,
     statuses,
-    workloads,
+    troubled,
 )
 from selfheal.faults.evidence import of_event, on_object, text_of
 from selfheal.faults.fields import LASTING, pod_fields
@@ -66,7 +66,7 @@ class StartupProbeMissing(Fault):
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
-        for workload in workloads(snapshot):
+        for workload in troubled(snapshot):
             if workload.ref.kind not in LASTING:
                 continue
             for container in workload.containers:
@@ -98,9 +98,11 @@ def _examine(snapshot: Snapshot, workload: Workload, container: Container, pod: 
     section = "startupProbe" if startup else "livenessProbe"
     probe = startup or liveness
     status = statuses(pod).get(container.name, {})
+    if not probe or status.get("ready") is True:
+        return None
     kill = killed(snapshot, pod, container.name, section)
     failed = failures(snapshot, pod, container.name, section)
-    if not probe or not failed or not (kill or restarts(status)) or status.get("ready") is True:
+    if not failed or not (kill or restarts(status)):
         return None
     text = text_of(failed[0])
     if "refused" not in text or not _asks_own_port(container, probe) or not _ended_by_order(status):

@@ -30,7 +30,7 @@ from typing_extensions import override
 
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Snapshot
-from selfheal.cluster.workloads import Container, Workload, earlier, mapping, mappings, ready, workloads
+from selfheal.cluster.workloads import Container, Workload, earlier, mapping, mappings, ready, troubled
 from selfheal.faults.evidence import complaints, on_object
 from selfheal.faults.fields import ANY, container_fields, pod_fields
 from selfheal.faults.interface import Fault, FieldEdit, Finding, LastGood, Remedy
@@ -71,7 +71,7 @@ class VolumeMountInvalid(Fault):
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
-        for workload in workloads(snapshot):
+        for workload in troubled(snapshot):
             if all(ready(pod) for pod in workload.pods):
                 continue
             for name, text, evidence in complaints(snapshot, workload):
