@@ -99,6 +99,7 @@ class Automation:
             with self._opener.open(request, timeout=TIMEOUT) as response:
                 raw = response.read(_ANSWER)
         except urllib.error.HTTPError as error:
+            error.close()
             raise _mapped(error.code, method, path) from error
         except (urllib.error.URLError, OSError) as error:
             raise Outage(
