@@ -11,15 +11,13 @@ from datetime import datetime
 
 from selfheal.clock import SystemClock
 from selfheal.config import Settings
-from selfheal.diagnosis.analysis import finding_of
 from selfheal.errors import NeedsPerson, Refused, SelfhealError
-from selfheal.faults.catalogue import by_id
 from selfheal.incidents.errors import ProofRefused
 from selfheal.incidents.proofs import GateSigned, Proof
 from selfheal.incidents.record import Analysis, PolicyVerdict, Record, RenderedChange, Source, Target, Tried
 from selfheal.repair.envelope import Envelope, apply, digest, unpack
 from selfheal.repair.goal import permitted
-from selfheal.repair.plan import derive, judge_proof, registries_in
+from selfheal.repair.plan import derive, judge_proof, registries_in, remedy_of
 from selfheal.repair.proof import proof_of
 from selfheal.repair.signature import sign, verify_signature
 from selfheal.repair.tools import Tools
@@ -70,8 +68,7 @@ def _judged(
             PolicyVerdict(rule="remedy", passed=False, detail="There is no analysis with a cause."),
         ), ()
     try:
-        fault = by_id(analysis.fault)
-        remedy = fault.remedy(finding_of(analysis))
+        fault, remedy = remedy_of(analysis)
         if remedy.escalate:
             raise NeedsPerson(remedy.escalate)
         derived = derive(
@@ -81,7 +78,7 @@ def _judged(
         fields = [goal.field for goal in derived.goals if not permitted(goal.field, fault.writes)]
         if fields:
             raise Refused(f"{analysis.fault} may not write {', '.join(fields)}.")
-    except (SelfhealError, ValueError, KeyError) as error:
+    except SelfhealError as error:
         return (*passed, _failed("remedy", error)), ()
     passed.append(PolicyVerdict(rule="remedy", passed=True, detail=str(derived.located.unit)[:400]))
     try:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from selfheal.cluster import pointer
-from selfheal.errors import ConfigurationProblem, NeedsPerson
+from selfheal.errors import NeedsPerson, SelfhealError
 from selfheal.incidents.record import Evidence, ObjectRef
 from selfheal.repair.objects import Object, alike, differences, is_hook, ref
-from selfheal.repair.sources import SourceUnreadable, Unit, source_for
+from selfheal.repair.sources import Unit, source_for
 from selfheal.repair.sources.plain import is_kustomization
-from selfheal.repair.tools import RenderFailed, Tools
+from selfheal.repair.tools import Tools
 from selfheal.repair.view import View
 from selfheal.repository.paths import below
 
@@ -117,7 +117,7 @@ class Locator:
     def _try(self, unit: Unit, refs: Sequence[ObjectRef]) -> list[Located]:
         try:
             objects = self.render(unit)
-        except (SourceUnreadable, RenderFailed, ConfigurationProblem) as error:
+        except SelfhealError as error:
             self.problems.append(f"{unit} could not be rendered: {error.message}")
             return []
         mismatches = 0

@@ -12,9 +12,9 @@ from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Snapshot
 from selfheal.config import Settings
 from selfheal.diagnosis.analysis import finding_of
-from selfheal.errors import NeedsPerson
+from selfheal.errors import NeedsPerson, NotFound, Refused
 from selfheal.faults.catalogue import by_id
-from selfheal.faults.interface import FieldEdit, Remedy
+from selfheal.faults.interface import Fault, FieldEdit, Remedy
 from selfheal.incidents.record import (
     Analysis,
     ObjectRef,
@@ -37,7 +37,7 @@ from selfheal.repair.proof import Proof, proof_of
 from selfheal.repair.sources import source_for
 from selfheal.repair.sources.gitops import hints
 from selfheal.repair.spans import unless_spanning
-from selfheal.repair.tools import RenderFailed, Tools
+from selfheal.repair.tools import RenderFailed, Tools, from_environment
 from selfheal.repair.values import Sources, decide
 from selfheal.repair.view import View
 from selfheal.repository.tree import Tree
@@ -114,8 +114,7 @@ def plan(
         return RepairResult(decision, analysis.summary or f"The verdict is {analysis.verdict}.")
     title = ""
     try:
-        fault = by_id(analysis.fault)
-        remedy = fault.remedy(finding_of(analysis))
+        fault, remedy = remedy_of(analysis)
         title = remedy.title
         if remedy.escalate and not remedy.edits:
             return RepairResult("escalate", remedy.escalate, title)
@@ -128,9 +127,22 @@ def plan(
             if goal.path[-1:] == ("image",) and goal.op == "set":
                 unless_spanning(tree, derived.history, goal)
         return _result(tree, derived, settings, fault.writes, now)
-    except (NeedsPerson, EditRefused) as error:
+    except (NeedsPerson, EditRefused, Refused) as error:
         hint = f" {error.hint}" if error.hint else ""
         return RepairResult("escalate", f"{error.message}{hint}", title)
+
+
+def remedy_of(analysis: Analysis) -> tuple[Fault, Remedy]:
+    """The fault an analysis names and its remedy. Raises NeedsPerson when the analysis does not hold what it needs."""
+    try:
+        fault = by_id(analysis.fault)
+        return fault, fault.remedy(finding_of(analysis))
+    except (NotFound, KeyError, IndexError, TypeError, ValueError) as error:
+        raise NeedsPerson(
+            f"The analysis does not hold what the remedy of {analysis.fault or 'its fault'} needs.",
+            hint="Analyse the incident again.",
+            code="analysis-incomplete",
+        ) from error
 
 
 def derive(
@@ -157,7 +169,7 @@ def derive(
         )
     view = View(tree)
     refs = list(dict.fromkeys(edit.object for edit in remedy.edits))
-    locator = Locator(view, tools or Tools(), live=_live(snapshot), evidence=analysis.evidence)
+    locator = Locator(view, tools or from_environment(), live=_live(snapshot), evidence=analysis.evidence)
     where = path or _configured(settings, source, refs[0], target)
     known = hints(view, refs[0].namespace)
     located = locator.find(

@@ -157,6 +157,13 @@ def test_other_objects_of_the_release(
     assert list(files) == [path] and line in files[path].splitlines()
 
 
+def test_a_misspelled_variable_gets_its_name_back(repository: Make, tools: Tools) -> None:
+    right = {"name": "MODES", "value": "fast"}
+    wanted = [(f"{SPEC}/env/name=MODES", right), (f"{SPEC}/env/name=MODE", None, "remove")]
+    files = solved(repository(FILES), tools, CART, *wanted, **PROD)
+    assert files == {"chart/values.yaml": FILES["chart/values.yaml"].replace("name: MODE", "name: MODES")}
+
+
 def test_a_wrong_helper_is_replaced_by_the_right_one(repository: Make, tools: Tools) -> None:
     service = FILES["chart/templates/service.yaml"].replace(
         "  selector:\n    app: cart\n", '  selector:\n    {{- include "shop.labels" . | nindent 4 }}\n'

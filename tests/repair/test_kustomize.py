@@ -158,6 +158,17 @@ def test_a_patch_that_takes_a_field_away_is_taken_away(repository: Make, tools: 
     assert "op: add" in files["overlays/prod/kustomization.yaml"]
 
 
+def test_a_misspelled_variable_gets_its_name_back(repository: Make, tools: Tools) -> None:
+    base = FILES["base/cart.yaml"].replace(
+        "        args:", "        env:\n        - name: MODE # how\n          value: fast\n        args:"
+    )
+    tree = repository(FILES | {"base/cart.yaml": base})
+    right = {"name": "MODES", "value": "fast"}
+    wanted = [(f"{SPEC}/env/name=MODES", right), (f"{SPEC}/env/name=MODE", None, "remove")]
+    files = solved(tree, tools, CART, *wanted, path="overlays/prod")
+    assert files == {"base/cart.yaml": base.replace("name: MODE #", "name: MODES #")}
+
+
 def test_overlays_are_found_by_namespace_and_bases_are_no_deployments(repository: Make, tools: Tools) -> None:
     tree = repository(FILES)
     assert found(tree, CART, tools)[1].unit.path == "overlays/prod"

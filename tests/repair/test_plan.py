@@ -218,6 +218,12 @@ def test_nothing_in_the_repository_is_said(repository: Make) -> None:
     assert result.decision == "escalate" and "deploys Deployment shop/cart" in result.reason
 
 
+@pytest.mark.parametrize("changed", [{"facts": {}}, {"fault": "no-such-fault"}, {"object": None}])
+def test_an_edited_analysis_goes_to_a_person(repository: Make, changed: dict[str, Any]) -> None:
+    result = planned(repository({"cart.yaml": MANIFEST}), oom().model_copy(update=changed))
+    assert result.decision == "escalate" and not result.changes
+
+
 @pytest.mark.parametrize("verdict", ["healthy", "unknown"])
 def test_no_fault_no_change(repository: Make, verdict: str) -> None:
     result = planned(

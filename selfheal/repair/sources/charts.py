@@ -143,10 +143,7 @@ def _related(tree: Any, goal: Goal, objects: Sequence[Object]) -> Iterator[Candi
     ]
     for at, value in walk(tree):
         if isinstance(goal, Move):
-            if _flat(at[-1]) == _flat(goal.path[-1]) and alike(value, goal.before):
-                name = str(goal.value)
-                names = [name] if at[-1] == goal.path[-1] else _spellings(name)
-                yield from (Candidate(at, value, renamed=item) for item in names)
+            yield from _moved(at, value, goal)
             continue
         if goal.before is not None and not isinstance(value, dict | list):
             yield from _leaf(at, value, goal)
@@ -159,6 +156,18 @@ def _related(tree: Any, goal: Goal, objects: Sequence[Object]) -> Iterator[Candi
                         with_set(value, rest, goal.value) if goal.op == "set" else with_removed(value, rest)
                     )
                     yield Candidate(at, done)
+
+
+def _moved(at: Path, value: Any, goal: Move) -> Iterator[Candidate]:
+    """Where a key, or a named item of a list, stands in the values under its old name."""
+    old, name = goal.path[-1].removeprefix("name="), str(goal.value).removeprefix("name=")
+    item = goal.before if goal.path[-1].startswith("name=") and isinstance(goal.before, dict) else None
+    if item is not None and isinstance(value, dict) and alike(value, item):
+        yield Candidate((*at, "name"), name)
+    content = goal.before if item is None else item.get("value")
+    if _flat(at[-1]) == _flat(old) and alike(value, content):
+        names = [name] if at[-1] == old else _spellings(name)
+        yield from (Candidate(at, value, renamed=spelled) for spelled in names)
 
 
 def _flat(name: str) -> str:

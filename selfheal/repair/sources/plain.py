@@ -13,7 +13,8 @@ from selfheal.cluster import pointer
 from selfheal.incidents.record import ObjectRef
 from selfheal.repair.edits.data import same
 from selfheal.repair.edits.file import EditedFile, decode
-from selfheal.repair.edits.nodes import EditRefused, value_of
+from selfheal.repair.edits.nodes import EditRefused
+from selfheal.repair.edits.splice import Text
 from selfheal.repair.goal import Goal
 from selfheal.repair.objects import Object, flattened, load, ref
 from selfheal.repair.sources.interface import Attempt, Kind, Source, SourceUnreadable, Unit
@@ -181,22 +182,23 @@ def places(file: EditedFile, wanted: ObjectRef) -> list[tuple[int, tuple[str, ..
 
 def reach(file: EditedFile, document: int, inside: tuple[str, ...], goal: Goal) -> None:
     """Edits one object of a file towards a goal. Raises EditRefused."""
-    path = (*inside, *goal.path)
+    if goal.op == "remove" and not goal.field and not inside:
+        file.text.delete_document(document)
+    else:
+        alter(file.text, document, (*inside, *goal.path), goal)
+
+
+def alter(text: Text, document: int, path: tuple[str, ...], goal: Goal) -> None:
+    """Edits what a path of a text names towards a goal. Raises EditRefused."""
     if isinstance(goal, Move):
         if path[-1].startswith("name="):
-            file.text.set(document, (*path, "name"), str(goal.value).removeprefix("name="))
+            text.set(document, (*path, "name"), str(goal.value).removeprefix("name="))
         else:
-            file.text.rename(document, path, str(goal.value))
-    elif goal.op == "remove" and not goal.field:
-        if inside:
-            file.text.remove(document, inside)
-        else:
-            file.text.delete_document(document)
-    elif goal.op == "remove":
-        if pointer.exists(value_of(file.text.roots[document]), pointer.join(*path)):
-            file.text.remove(document, path)
-    else:
-        file.text.set(document, path, goal.value)
+            text.rename(document, path, str(goal.value))
+    elif goal.op == "set":
+        text.set(document, path, goal.value)
+    elif pointer.exists(text.values[document], pointer.join(*path)):
+        text.remove(document, path)
 
 
 def _folder(path: str) -> str:

@@ -13,7 +13,7 @@ from selfheal.repair.edits.file import EditedFile
 from selfheal.repair.edits.nodes import EditRefused
 from selfheal.repair.edits.splice import Text
 from selfheal.repair.goal import Goal
-from selfheal.repair.sources.plain import Move, reach
+from selfheal.repair.sources.plain import Move, alter, reach
 from selfheal.repair.view import View
 
 _ABSENT = object()
@@ -116,10 +116,7 @@ class InlineSite(Site):
     def reach(self, session: Session, goal: Goal) -> None:
         outer = session.file(self.path).text
         inner = Text(str(pointer.resolve(outer.values[0], self.at, "")))
-        if goal.op == "remove":
-            inner.remove(0, goal.path)
-        else:
-            inner.set(0, goal.path, goal.value)
+        alter(inner, 0, goal.path, goal)
         outer.set(0, self.at, inner.text)
 
 
