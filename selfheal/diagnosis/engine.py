@@ -294,11 +294,7 @@ def _explaining(snapshot: Snapshot, finding: Finding, short: frozenset[ObjectRef
     workload = workload_of(snapshot, finding)
     added = []
     stuck = workload is not None and workload.ref.kind == "Deployment" and finding.object.kind != "Service"
-    if (
-        workload is not None
-        and stuck
-        and workload.ref in short
-    ):
+    if workload is not None and stuck and workload.ref in short:
         added.append(Explained(fault="rollout-stuck", object=workload.ref))
     for ref in sorted(front(snapshot, finding), key=str):
         added += [

@@ -7,6 +7,7 @@ from textwrap import fill
 
 from selfheal.diagnosis.engine import Diagnosis
 from selfheal.faults.interface import Finding
+from selfheal.faults.precedence import layer
 from selfheal.incidents.record import Evidence
 from selfheal.redaction import markdown, terminal
 
@@ -33,7 +34,7 @@ def as_text(diagnosis: Diagnosis) -> str:
         lines += _list("Why I think so", [_shown(item) for item in root.evidence])
         lines += _list("It explains", [f"{item.fault} on {item.object}" for item in root.explains])
         lines += _list("Also found", [_brief(finding) for finding in diagnosis.findings[1:]])
-        lines += _list("Ruled out", [", ".join(diagnosis.ruled_out)] if diagnosis.ruled_out else [])
+        lines += _list("Ruled out", _neighbours(diagnosis, root))
         lines += _list("To look at it yourself", [root.mitigation] if root.mitigation else [])
     lines += _list("Could not be read", diagnosis.incomplete)
     return "\n".join(lines)
@@ -53,9 +54,16 @@ def as_markdown(diagnosis: Diagnosis) -> str:
         lines += _section("Evidence", [_shown(item) for item in root.evidence])
         lines += _section("Explains", [f"{item.fault} on {item.object}" for item in root.explains])
         lines += _section("Also found", [_brief(finding) for finding in diagnosis.findings[1:]])
-        lines += _section("Ruled out", [", ".join(diagnosis.ruled_out)] if diagnosis.ruled_out else [])
+        lines += _section("Ruled out", _neighbours(diagnosis, root))
     lines += _section("Could not be read", diagnosis.incomplete)
     return "\n".join(lines)
+
+
+def _neighbours(diagnosis: Diagnosis, root: Finding) -> list[str]:
+    """Of what was looked for and not found, the faults that look most like the root: those of near layers."""
+    near = [fault for fault in diagnosis.ruled_out if abs(layer(fault) - layer(root.fault)) <= 1]
+    rest = len(diagnosis.ruled_out) - len(near)
+    return [", ".join(near) + (f", and {rest} other faults" if rest else "")] if near else []
 
 
 def _wrapped(text: str, mark: str = "") -> str:

@@ -70,8 +70,6 @@ def of_workload(snapshot: Snapshot, workload: Workload) -> Iterator[Symptom]:
 def _deployment(_snapshot: Snapshot, obj: Object) -> Iterator[str]:
     spec, status = mapping(obj.get("spec")), mapping(obj.get("status"))
     wanted = number(spec.get("replicas"), 1)
-    if wanted == 0:
-        yield "is scaled to zero"
     if number(status.get("observedGeneration")) < number(metadata(obj).get("generation")):
         yield "was changed and not yet acted upon"
     if number(status.get("updatedReplicas")) < wanted:
@@ -87,8 +85,6 @@ def _deployment(_snapshot: Snapshot, obj: Object) -> Iterator[str]:
 def _stateful_set(_snapshot: Snapshot, obj: Object) -> Iterator[str]:
     spec, status = mapping(obj.get("spec")), mapping(obj.get("status"))
     wanted = number(spec.get("replicas"), 1)
-    if wanted == 0:
-        yield "is scaled to zero"
     if number(status.get("readyReplicas")) < wanted:
         yield f"has {number(status.get('readyReplicas'))} of {wanted} replicas ready"
     update = status.get("updateRevision")

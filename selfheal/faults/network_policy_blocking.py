@@ -83,6 +83,13 @@ class NetworkPolicyBlocking(Fault):
         found: dict[ObjectRef, Finding] = {}
         for case in _cases(snapshot):
             finding = _finding(snapshot, case)
+            if (
+                case.signal is None
+                and not finding.facts["field"]
+                and all(ready(pod) for pod in case.caller.pods)
+            ):
+                # Nobody misses it: the call may never be made.
+                continue
             held = found.get(finding.object)
             if held is None or finding.confidence > held.confidence:
                 base, other = finding, held
@@ -171,7 +178,7 @@ def _finding(snapshot: Snapshot, case: _Case) -> Finding:
         on_object(case.caller.ref, base, dict(labels_of(case.caller)), "What the caller's pods carry")
     )
     ill = any(not ready(pod) for pod in case.caller.pods)
-    sure = 0.95 if case.signal is not None else 0.72 if ill or edit else 0.66
+    sure = 0.95 if case.signal is not None else 0.75 if ill and edit else 0.72
     affects = [case.caller.ref]
     return Finding(
         fault=NetworkPolicyBlocking.id,

@@ -120,6 +120,20 @@ PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
 )
 #: Kinds that say a call to something else failed.
 CALLS = frozenset({"refused", "timeout", "unreachable", "dns", "auth", "exhausted", "read-only", "protocol"})
+#: What programs send beside their work. That it cannot be sent harms nobody who waits for the work.
+_BESIDE = re.compile(
+    r"open-?telemetry|\botel|otlp|jaeger|zipkin|skywalking|profiler|stackdriver|cloud ?trace|metadata\.google|trac(?:e|ing) export"
+    r"|span(?:s| export)|exporter|new ?relic|datadog|statsd|pushgateway|telemetry|sentry",
+    re.IGNORECASE,
+)
+#: A line of a quiet level tells of settings and retries that went well, unless it also speaks of a failure.
+_QUIET = re.compile(
+    r"\b(?:INFO|DEBUG|TRACE|level=(?:info|debug|trace)|\"level\": ?\"(?:info|debug|trace)\")", re.IGNORECASE
+)
+_LOUD = re.compile(
+    r"error|warn|fail|fatal|exception|panic|refused|denied|cannot|could not|unable|timed out|exceeded|too many|no such",
+    re.IGNORECASE,
+)
 #: Lines differ in their numbers mostly: what is known of one is known of all of its template.
 TEMPLATES = 20_000
 _NO_DIGITS = {ord(digit): None for digit in "0123456789"}
@@ -176,8 +190,15 @@ def kind_of(line: str) -> str:
     if found is None:
         if len(_KINDS) > TEMPLATES:
             _KINDS.clear()
-        found = _KINDS[template] = next((kind for kind, pattern in PATTERNS if pattern.search(line)), "")
+        found = _KINDS[template] = _judged(line)
     return found
+
+
+def _judged(line: str) -> str:
+    kind = next((name for name, pattern in PATTERNS if pattern.search(line)), "")
+    if kind in CALLS and (_BESIDE.search(line) or (_QUIET.search(line) and not _LOUD.search(line))):
+        return ""
+    return kind
 
 
 def host_in(line: str) -> tuple[str, int]:

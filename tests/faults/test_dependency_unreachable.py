@@ -81,3 +81,14 @@ def test_lookalike_trouble_that_is_over() -> None:
 def test_lookalike_settings_of_a_part_that_is_not_deployed() -> None:
     cluster = with_store({"TRACER_ADDR": "collector:4317", "MYSQL_HOST": "mysql"}, "")
     assert root(cluster)[0] == "healthy"
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "WARN failed to upload traces: dial tcp: lookup otel-collector on 10.96.0.10:53: no such host",
+        "INFO retry policy: connect timeout 3s, read timeout 30s, host mysql:3306",
+    ],
+)
+def test_lookalike_lines_that_harm_nobody(line: str) -> None:
+    assert root(with_store({"MYSQL_HOST": "mysql"}, lines(line)))[0] == "healthy"
