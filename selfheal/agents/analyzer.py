@@ -7,8 +7,17 @@ from selfheal.models.playbooks import analyze
 from selfheal.tools.context import StageContext
 
 
+def _adds(context: StageContext) -> str:
+    """What earlier attempts taught, and what becomes of a healthy verdict."""
+    measured = "If all is healthy, store that verdict and stop there: whether it stays so is measured next."
+    return "\n\n".join(
+        part
+        for part in (_tried(context), measured if context.facts.get("healthy_is_measured") else "")
+        if part
+    )
+
+
 def _tried(context: StageContext) -> str:
-    """What earlier attempts taught."""
     lines = [
         f"- attempt {item.attempt}: {item.fault} on {item.object}; {item.learned}"
         for item in context.record.tried
@@ -48,5 +57,5 @@ ANALYZER = AgentDefinition(
         "knowledge_search",
     ),
     playbook=analyze.playbook,
-    adds=_tried,
+    adds=_adds,
 )

@@ -64,9 +64,14 @@ class PullRequestMerged(Proof):
 
 @dataclass(frozen=True, kw_only=True)
 class RecoveryMeasured(Proof):
-    """The verification ended successful: what was merged runs, and the fault's signal is gone for the soak."""
+    """The verification ended successful: what was merged runs, and the fault's signal is gone for the soak.
+
+    Where nothing was merged: all of the target looked well for the soak. ``closes_healthy`` is whether the settings let
+    that close an incident that follows no other.
+    """
 
     verification: Verification
+    closes_healthy: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

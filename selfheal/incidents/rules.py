@@ -124,6 +124,8 @@ def _check_content(record: Record, to: State, proof: Proof) -> None:
         case RecoveryMeasured(verification=verification):
             if verification.outcome is not Outcome.SUCCESSFUL:
                 problem = f"the verification is {verification.outcome or 'unfinished'}"
+            elif record.state is State.ANALYSIS_IN_PROGRESS:
+                problem = _unless_well_by_itself(record, proof)
             elif record.pull_request is not None and record.pull_request.role == "revert":
                 problem = "a revert undoes the fix, it does not mend the fault; it ends with a person"
         case FixIneffective(verification=verification):
@@ -137,6 +139,19 @@ def _check_content(record: Record, to: State, proof: Proof) -> None:
                 problem = "only a person's selfheal-retry label starts an incident again"
     if problem:
         raise TransitionRefused(f"{record.state} -> {to} is refused: {problem}.", code="proof-insufficient")
+
+
+def _unless_well_by_itself(record: Record, proof: RecoveryMeasured) -> str:
+    """What speaks against resolving an incident for which nothing was merged."""
+    if record.analysis is None or record.analysis.verdict != "healthy":
+        return "the analysis does not say that all is healthy"
+    if record.pull_requests:
+        return "changes were merged for it, so a person has to say what they did"
+    if not record.parent and not proof.closes_healthy:
+        return "it follows no other incident, and closing healthy ones is not switched on"
+    if proof.verification.pull_request or not proof.verification.good_samples:
+        return "the measurement is not one of the target as it is"
+    return ""
 
 
 def advance(

@@ -47,8 +47,9 @@ _STOPS = frozenset({_S.INCIDENT_REQUIRES_HUMAN, _S.INCIDENT_FAILED, _S.INCIDENT_
 #: The steps that exist. An outage is no step: the state stays. ``X -> X`` is no step either.
 TRANSITIONS: dict[State, frozenset[State]] = {
     _S.INCIDENT_DETECTED: _STOPS | {_S.ANALYSIS_IN_PROGRESS},
-    # A killed analysis is taken up again in the same state, under a new claim.
-    _S.ANALYSIS_IN_PROGRESS: _STOPS | {_S.ANALYSIS_COMPLETE},
+    # A killed analysis is taken up again in the same state, under a new claim. Resolved: it is well without a fix of its
+    # own, because it followed another incident or because the site closes such incidents.
+    _S.ANALYSIS_IN_PROGRESS: _STOPS | {_S.ANALYSIS_COMPLETE, _S.INCIDENT_RESOLVED},
     _S.ANALYSIS_COMPLETE: _STOPS | {_S.FIX_IN_PROGRESS},
     _S.FIX_IN_PROGRESS: _STOPS | {_S.FIX_GENERATED},
     # Back to FIX_IN_PROGRESS: the base moved on before the pull request was made.

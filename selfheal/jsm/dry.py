@@ -112,6 +112,9 @@ class DryRunSite(JiraSite):
         kept["status_category"] = str((target.get("statusCategory") or {}).get("key") or "")
         self._say(key, f"move it to {kept['status']}")
 
+    def link(self, key: str, other: str) -> None:
+        self._say(key, f"link it with {other}")
+
     def comment(self, key: str, body: Node, name: str) -> None:
         self._kept(key).setdefault("comments", []).append(name)
         self._say(key, f"comment internally: {plain(body)}")

@@ -243,6 +243,11 @@ class JSMStateManager:
             held.check()
         self._writer.comments.tell(key, name, blocks)
 
+    def link(self, key: str, other: str, *, lease: Lease | None = None) -> None:
+        """Links two incidents for people to see. Raises what Jira refuses; the record decides who follows whom."""
+        self._need(key, lease)
+        self._site.link(key, other)
+
     # -- when things go wrong ------------------------------------------------------------------------------
 
     def postpone(self, key: str, seconds: float, why: str) -> None:

@@ -24,6 +24,8 @@ FIELDS: Final = (
     "summary", "description", "status", "priority", "issuetype", "project", "assignee", "reporter", "labels",
     "resolution", "created", "updated",
 )  # fmt: skip
+#: The type of link that every site has.
+LINK_TYPE: Final = "Relates"
 PAGE: Final = 50
 MAX_PAGES: Final = 40
 _CHANGELOG_PAGES: Final = 20
@@ -304,6 +306,17 @@ class JiraSite:
             lambda: self._jira.do_transition(checked(key), data=data),
             repeatable=False,
             writes_to=key,
+        )
+
+    def link(self, key: str, other: str) -> None:
+        """Relates two issues; Jira keeps one such link however often it is asked."""
+        data = {
+            "type": {"name": LINK_TYPE},
+            "inwardIssue": {"key": checked(key)},
+            "outwardIssue": {"key": checked(other)},
+        }
+        self._transport.call(
+            f"link {key} with {other}", lambda: self._jira.link_issues(data=data), writes_to=key
         )
 
     def comment(self, key: str, body: Node, name: str) -> None:

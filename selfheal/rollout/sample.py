@@ -27,13 +27,17 @@ _BY_TARGET = {"Deployment": ("ReplicaSet",), "CronJob": ("Job",), "DaemonSet": (
 
 @dataclass(frozen=True)
 class Plan:
-    """What has to be true. ``fault`` None: nothing has to be gone (a revert); ``changes`` may be empty."""
+    """What has to be true. ``fault`` None: nothing has to be gone (a revert); ``changes`` may be empty.
+
+    ``healthy``: nothing was merged, and all of the target has to look well at each look.
+    """
 
     target: Target
     ref: ObjectRef
     expected: Sequence[Mapping[str, Any]]
     changes: tuple[RenderedChange, ...] = ()
     fault: Analysis | None = None
+    healthy: bool = False
 
 
 @dataclass(frozen=True)
@@ -70,12 +74,16 @@ def judge(
     about = {plan.ref, *(change.object for change in plan.changes)}
     if plan.fault is not None and plan.fault.object is not None:
         about.add(plan.fault.object)
-    arrival = runs_what_was_merged(
-        [dict(manifest) for manifest in plan.expected],
-        snapshot,
-        changes=plan.changes,
-        about=about,
-        namespace=plan.target.namespace,
+    arrival = (
+        Arrival(True, True)
+        if plan.healthy
+        else runs_what_was_merged(
+            [dict(manifest) for manifest in plan.expected],
+            snapshot,
+            changes=plan.changes,
+            about=about,
+            namespace=plan.target.namespace,
+        )
     )
     if arrival.arrived is None:
         return Sample("partial", arrival.reasons, counts, rollout)
@@ -99,6 +107,9 @@ def _kind(
     """The weightiest thing that is wrong."""
     if not arrival.arrived:
         return "not-arrived", arrival.reasons
+    if plan.healthy and diagnosis.verdict == "fault":
+        # Whatever was so before the watch is no excuse here.
+        return "new-fault", tuple(f"{name} is there." for name in found) or ("A fault was found.",)
     same = _still_there(plan.fault, diagnosis)
     new = tuple(
         name for name in found if name not in set(baseline.get("findings") or ()) and name not in same
@@ -117,13 +128,16 @@ def _kind(
     if rollout.phase == "unknown":
         return "partial", (rollout.reason,)
     open_ends = [*_unfinished(snapshot, plan, arrival, rollout), *lost]
+    if plan.healthy and counts.unavailable:
+        open_ends.append(f"{counts.unavailable} of {counts.wanted} replicas are unavailable.")
     if open_ends:
         return "progressing", tuple(open_ends)
     moved = _moved(counts, before)
     if moved:
         return "unsettled", tuple(moved)
-    if plan.fault is not None and not _in_catalogue(plan.fault) and diagnosis.verdict != "healthy":
-        # No detector knows the fault's own signal, so all of the target has to look well.
+    unseen = plan.healthy or (plan.fault is not None and not _in_catalogue(plan.fault))
+    if unseen and diagnosis.verdict != "healthy":
+        # There is no single signal to be gone, so all of the target has to look well.
         return "unsettled", diagnosis.reasons[:4] or ("The target does not look well yet.",)
     return "good", ()
 

@@ -82,6 +82,11 @@ class RolloutVerification:
         self._plan = plan_of(record, expected)
         self.measured: Measured | None = None
 
+    @property
+    def closes_healthy(self) -> bool:
+        """Whether what is well without a merge may be closed, as the settings say."""
+        return self._settings.jira.close_healthy
+
     def run(self) -> Verification:
         """Looks until there is an outcome, or until most of the stage's time is over (then ``outcome`` is None).
 
@@ -225,6 +230,7 @@ def plan_of(record: Record, expected: Sequence[Mapping[str, Any]]) -> Plan:
         expected=tuple(expected),
         changes=change.rendered if ours and change is not None else (),
         fault=analysis if is_fix and analysis is not None and analysis.verdict == "fault" else None,
+        healthy=pull is None and analysis is not None and analysis.verdict == "healthy",
     )
 
 

@@ -24,7 +24,12 @@ class RecoveryVerifier:
     def verify(self, key: str, record: Record) -> Proof:
         """Raises ProofRefused for anything but a fresh success measured here."""
         found = _measured(self._watch, key, record, Outcome.SUCCESSFUL)
-        return RecoveryMeasured(incident=key, attempt=record.attempt, verification=found)
+        return RecoveryMeasured(
+            incident=key,
+            attempt=record.attempt,
+            verification=found,
+            closes_healthy=self._watch.closes_healthy,
+        )
 
 
 class IneffectiveVerifier:

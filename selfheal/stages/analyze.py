@@ -8,10 +8,10 @@ from selfheal.diagnosis.target import resolve
 from selfheal.incidents.proofs import Proof
 from selfheal.incidents.record import Record
 from selfheal.incidents.states import State
-from selfheal.stages import comments, coordinate
+from selfheal.stages import comments, coordinate, recovery
 from selfheal.stages.context import context_of
 from selfheal.stages.work import Work
-from selfheal.tools.context import StageContext
+from selfheal.tools.context import Comment, StageContext
 
 STEPS = (State.ANALYSIS_IN_PROGRESS, State.ANALYSIS_COMPLETE, State.INCIDENT_REQUIRES_HUMAN)
 
@@ -28,23 +28,34 @@ class SnapshotEvidence:
 
 
 def serve(work: Work) -> None:
-    """INCIDENT_DETECTED or ANALYSIS_IN_PROGRESS becomes ANALYSIS_COMPLETE or INCIDENT_REQUIRES_HUMAN."""
+    """INCIDENT_DETECTED or ANALYSIS_IN_PROGRESS becomes ANALYSIS_COMPLETE or INCIDENT_REQUIRES_HUMAN.
+
+    What is healthy becomes INCIDENT_RESOLVED where it may be closed and its recovery was measured.
+    """
     if work.record.target is None:
         # Whoever adopted it was stopped before it knew what the incident is about.
         work.incident = work.manager.show(work.key)
         if not coordinate.settle(work):
             return
+    closes = recovery.closes(work)
     context = context_of(
         work,
         steps=STEPS,
-        goal=lambda record: record.state is State.ANALYSIS_COMPLETE,
-        facts={"parent": work.record.parent or ""},
+        last=(State.ANALYSIS_COMPLETE,),
+        tells=_tells,
+        goal=lambda record: (
+            record.state is State.ANALYSIS_COMPLETE or (closes and recovery.found_healthy(record))
+        ),
+        facts={"parent": work.record.parent or "", "healthy_is_measured": closes},
     )
     work.verifies(State.ANALYSIS_COMPLETE, SnapshotEvidence(context))
     _complete_target(work, context)
     work.crew(context, "Root Cause Analyzer")
     record, analysis = work.record, work.record.analysis
     if analysis is None:
+        return
+    if closes and recovery.found_healthy(record):
+        recovery.measure(work)
         return
     if analysis.verdict == "fault":
         progress.emit(
@@ -56,8 +67,10 @@ def serve(work: Work) -> None:
             evidence=[item.message for item in analysis.evidence],
         )
         work.summary = analysis.summary
-    if record.state is State.ANALYSIS_COMPLETE:
-        work.manager.tell(work.key, "analysis", comments.analysis(record), lease=work.lease)
+
+
+def _tells(to: State, record: Record) -> Comment | None:
+    return ("analysis", comments.analysis(record)) if to is State.ANALYSIS_COMPLETE else None
 
 
 def _complete_target(work: Work, context: StageContext) -> None:

@@ -69,6 +69,23 @@ def outcome(found: Verification, request: PullRequest) -> list[Block]:
     return blocks
 
 
+def recovered(record: Record, found: Verification) -> list[Block]:
+    """That nothing was changed for this incident, and why it is closed all the same."""
+    with_whom = (
+        f"It was about the same as {record.parent}, which came first and is over."
+        if record.parent
+        else "Nothing was found to repair."
+    )
+    return [
+        heading("Recovered"),
+        paragraph(f"{with_whom} selfheal changed nothing for this incident."),
+        paragraph(
+            f"Measured by itself: {found.good_samples} good looks in a row, {found.samples} in all, of replicas, "
+            "endpoints, restarts, events and every fault that is known."
+        ),
+    ]
+
+
 def another_attempt(record: Record) -> list[Block]:
     """That the fix did not help and what was learned."""
     learned = record.tried[-1] if record.tried else None

@@ -9,7 +9,7 @@ from datetime import timedelta
 
 from selfheal import progress
 from selfheal.cluster.snapshot import Snapshot
-from selfheal.errors import NeedsPerson, SelfhealError
+from selfheal.errors import Conflict, NeedsPerson, Outage, SelfhealError
 from selfheal.incidents.states import ENDED, State
 from selfheal.jsm.manager import Incident
 from selfheal.stages import targets
@@ -87,6 +87,13 @@ def _leads(work: Work, key: str) -> bool:
 
 
 def _follow(work: Work, leader: str, why: str) -> None:
+    """Stores the leader, and links the two for people; a site that does not let us link is no reason to stop."""
+    try:
+        work.manager.link(work.key, leader, lease=work.lease)
+    except (Outage, Conflict):
+        raise
+    except SelfhealError as error:
+        progress.emit("note", text=f"{work.key} is not linked with {leader}: {error.message}")
     work.incident = work.manager.update(work.key, "parent", leader, lease=work.lease)
     work.summary = why
     progress.emit("note", text=why)

@@ -1,13 +1,16 @@
-"""Incidents that follow another one: they wait for it, and are looked at by themselves when it has ended."""
+"""Incidents that follow another one: they wait for it, and are looked at by themselves when it has ended.
+
+A leader that a person has (handed over, released, not closed yet) keeps its followers: taking one of them up would work
+against that person on the same target, and handing each of them over would be a storm of its own. They are linked to
+the leader, go on when the person closes it, and go to a person themselves past their own deadline.
+"""
 
 from __future__ import annotations
 
 from selfheal.incidents.record import Record
 from selfheal.incidents.states import State
+from selfheal.jsm.manager import Incident
 from selfheal.stages.work import Work
-
-#: States of the leader in which a follower goes on by itself. With a person, it stays that person's matter.
-_OVER = frozenset({State.INCIDENT_RESOLVED, State.INCIDENT_FAILED, State.INCIDENT_RELEASED})
 
 
 def waits_for(work: Work, record: Record) -> str:
@@ -15,6 +18,18 @@ def waits_for(work: Work, record: Record) -> str:
     if not record.parent or record.state is not State.INCIDENT_DETECTED:
         return ""
     leader = work.manager.load(record.parent)
-    if leader.record is None or leader.record.state in _OVER:
+    # What the crew could not do for the leader out of a defect of its own, it tries for the follower.
+    if leader.record is None or leader.record.state is State.INCIDENT_FAILED or _over(leader):
         return ""
     return f"{record.parent} is about the same and comes first; it is in {leader.record.state}."
+
+
+def recovered_with(work: Work, record: Record) -> bool:
+    """Whether the incident follows one that is over: then it is closed as well once its own recovery is measured."""
+    return bool(record.parent) and _over(work.manager.load(record.parent or ""))
+
+
+def _over(leader: Incident) -> bool:
+    """Resolved by the crew, or closed by people."""
+    resolved = leader.record is not None and leader.record.state is State.INCIDENT_RESOLVED
+    return resolved or leader.status_category == "done"

@@ -89,7 +89,7 @@ class FakeManager:
         self.incidents = {incident.key: incident for incident in incidents}
         self.verifiers, self.holders, self.patches = {}, {}, {}
         self.claims, self.told, self.steps, self.renewals = [], [], [], 0
-        self.failures, self.postponed = [], []
+        self.failures, self.postponed, self.links = [], [], []
         self.requests = self.writes = 0
 
     def load(self, key):
@@ -98,13 +98,15 @@ class FakeManager:
             raise NotFound(f"There is no {key}.")
         return self.incidents[key]
 
-    show = heed = load
+    show = heed = seen = load
 
     def adopt(self, key):
         incident = self.load(key)
         if incident.record is None:
             self._keep(replace(incident, record=Record(entered=self.clock.now())))
         return self.incidents[key]
+
+    begin = adopt
 
     def fetch(self, assignee="", priority="", status="", max_results=10):
         return [item for item in self.incidents.values() if item.record is None][:max_results]
@@ -118,19 +120,24 @@ class FakeManager:
         ]
         return found[:max_results]
 
-    def claim(self, key, stage):
+    def claim(self, key, stage, *, enter=None):
         if key in self.holders:
             raise Conflict(f"{key} is held.", code="claimed")
         lease = FakeLease(self, key, Stage(stage))
         self.claims.append((key, stage))
         self.holders[key] = lease
+        if enter is not None:
+            self.transition(key, enter, lease=lease)
         return lease
+
+    def release(self, lease):
+        lease.release()
 
     def renew(self, lease):
         lease.check()
         self.renewals += 1
 
-    def transition(self, key, to, metadata=None, *, lease=None):
+    def transition(self, key, to, metadata=None, *, lease=None, last=False, tells=None):
         self.writes += 1
         said = checked(metadata)
         record = self.incidents[key].record
@@ -150,9 +157,14 @@ class FakeManager:
         note = said.note or said.reason
         after = rules.advance(key, record, to, proof, at=self.clock.now(), stage=str(lease.stage), note=note)
         self.steps.append((str(record.state), str(to)))
+        comment = tells(after) if tells else None
+        if comment:
+            self.tell(key, *comment)
+        if last:
+            lease.release()
         return self._keep(replace(self.incidents[key], record=after))
 
-    def update(self, key, section, value, *, lease=None):
+    def update(self, key, section, value, *, lease=None, later=False):
         self.writes += 1
         lease = lease or self.holders[key]
         lease.check()
@@ -170,6 +182,9 @@ class FakeManager:
 
     def tell(self, key, name, blocks, *, lease=None):
         self.told.append((key, name, list(blocks)))
+
+    def link(self, key, other, *, lease=None):
+        self.links.append((key, other))
 
     def postpone(self, key, seconds, why):
         self.postponed.append((key, seconds, why))

@@ -87,6 +87,7 @@ def _insufficient():
     )
     revert = PullRequest(number=2, role="revert", state="merged", merge_sha="b")
     good = Verification(outcome=Outcome.SUCCESSFUL)
+    well, watched = Analysis(verdict="healthy"), good.model_copy(update={"good_samples": 5})
     return [
         (record(State.INCIDENT_DETECTED), State.ANALYSIS_IN_PROGRESS,
          proofs.ClaimLive(**about, stage=Stage.FIX, nonce="n", epoch=1)),
@@ -110,6 +111,17 @@ def _insufficient():
          proofs.RecoveryMeasured(**about, verification=Verification(outcome=Outcome.INCONCLUSIVE))),
         (record(State.VERIFICATION_IN_PROGRESS, pull_requests=(revert,)), State.INCIDENT_RESOLVED,
          proofs.RecoveryMeasured(**about, verification=good)),
+        *[(record(State.ANALYSIS_IN_PROGRESS, **{"analysis": well, "parent": "INC-1", **more}), State.INCIDENT_RESOLVED,
+           proofs.RecoveryMeasured(**about, verification=seen))
+          for more, seen in (
+              ({}, Verification(outcome=Outcome.INEFFECTIVE, good_samples=5)),
+              ({}, good),
+              ({}, watched.model_copy(update={"pull_request": 4})),
+              ({"parent": None}, watched),
+              ({"analysis": None}, watched),
+              ({"analysis": fault}, watched),
+              ({"pull_requests": (PullRequest(number=1, state="merged", merge_sha="b"),)}, watched),
+          )],
         (record(State.VERIFICATION_IN_PROGRESS), State.ANALYSIS_IN_PROGRESS,
          proofs.FixIneffective(**about, verification=good)),
         (record(State.PR_CREATED), State.INCIDENT_REQUIRES_HUMAN,
@@ -124,6 +136,20 @@ def test_a_proof_that_does_not_say_enough_is_refused(before, to, proof):
     with pytest.raises(TransitionRefused) as refused:
         advance(KEY, before, to, proof, at=NOW)
     assert refused.value.code == "proof-insufficient"
+
+
+@pytest.mark.parametrize(("parent", "closes_healthy"), [("INC-1", False), (None, True)])
+def test_what_is_well_without_a_fix_is_resolved_as_a_follower_or_where_that_is_switched_on(
+    parent, closes_healthy
+):
+    before = record(State.ANALYSIS_IN_PROGRESS, analysis=Analysis(verdict="healthy"), parent=parent)
+    measured = Verification(outcome=Outcome.SUCCESSFUL, good_samples=5)
+    proof = proofs.RecoveryMeasured(
+        incident=KEY, attempt=1, verification=measured, closes_healthy=closes_healthy
+    )
+    after = advance(KEY, before, State.INCIDENT_RESOLVED, proof, at=NOW)
+    assert after.state is State.INCIDENT_RESOLVED
+    assert after.verification == measured
 
 
 def test_an_ineffective_fix_starts_the_next_attempt_and_remembers_what_was_tried():

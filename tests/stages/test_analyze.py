@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from selfheal.incidents.record import Outcome, PullRequest
 from selfheal.incidents.states import Stage, State
 from selfheal.stages import analyze
 from tests.crew import doubles
+from tests.support.cluster import Cluster
 
 
 def served(manager, cluster, **more):
@@ -64,7 +66,110 @@ def test_a_target_without_a_kind_is_completed_from_the_cluster():
     assert (found.kind, found.uid) == ("Deployment", "uid-1")
 
 
-def test_a_follower_that_recovered_says_with_whom():
-    manager = manager_with(doubles.record(parent="OPS-0"))
-    served(manager, doubles.healthy_cart())
-    assert "OPS-0" in manager.load(doubles.KEY).record.history[-1].note
+def follower(leader, **more):
+    """A follower beside its leader."""
+    incidents = [
+        doubles.incident(record=doubles.record(parent="OPS-0", **more)),
+        doubles.incident("OPS-0", **leader),
+    ]
+    return doubles.FakeManager(doubles.FakeClock(), incidents)
+
+
+def settled_cart():
+    """The cart well and its rollout settled."""
+    cluster = doubles.healthy_cart()
+    top = cluster.objects[0]
+    top["metadata"]["generation"] = top["status"]["observedGeneration"] = 2
+    return cluster
+
+
+SOAK = {"rollout_timeout": 120, "soak": 30, "samples": 3, "interval": 10}
+OVER = [
+    {"record": doubles.record(State.INCIDENT_RESOLVED)},
+    {"record": doubles.record(State.INCIDENT_REQUIRES_HUMAN), "status_category": "done"},
+    {"record": doubles.record(State.INCIDENT_RELEASED), "status_category": "done"},
+]
+
+
+@pytest.mark.parametrize("leader", OVER)
+def test_a_follower_is_resolved_when_its_own_recovery_is_measured(leader):
+    manager = follower(leader)
+    work = served(manager, settled_cart(), settings_=doubles.settings(verification=SOAK))
+    record = manager.load(doubles.KEY).record
+    assert record.state is State.INCIDENT_RESOLVED, record.history
+    assert record.verification.outcome is Outcome.SUCCESSFUL
+    assert record.verification.good_samples >= 3
+    assert "OPS-0" in record.history[-1].note
+    assert [name for _key, name, _blocks in manager.told] == ["recovered"]
+    assert manager.clock.seconds >= 30, "the soak was waited for"
+    assert manager.renewals > 0
+    assert work.cluster.asked > 3, "its own target was watched"
+
+
+def test_a_follower_of_one_that_the_crew_failed_at_goes_to_a_person_when_it_is_healthy():
+    manager = follower({"record": doubles.record(State.INCIDENT_FAILED)})
+    served(manager, settled_cart())
+    assert manager.load(doubles.KEY).record.state is State.INCIDENT_REQUIRES_HUMAN
+
+
+def test_a_follower_that_is_still_ill_is_analysed_by_itself():
+    manager = follower(OVER[0])
+    served(manager, doubles.killed_cart())
+    assert manager.load(doubles.KEY).record.state is State.ANALYSIS_COMPLETE
+
+
+def test_a_healthy_incident_is_closed_where_that_is_switched_on():
+    manager = manager_with(doubles.record())
+    settings = doubles.settings(verification=SOAK, jira={"close_healthy": True})
+    served(manager, settled_cart(), settings_=settings)
+    record = manager.load(doubles.KEY).record
+    assert record.state is State.INCIDENT_RESOLVED, record.history
+
+
+class Scenes:
+    """A cluster that looks different from the given look on."""
+
+    def __init__(self, first, later, after):
+        self.first, self.later, self.after, self.asked = first.snapshot(), later.snapshot(), after, 0
+
+    def snapshot(self, namespaces=None, *, logs_for=None):
+        self.asked += 1
+        return self.first if self.asked <= self.after else self.later
+
+
+@pytest.mark.parametrize("after", [1, 2])
+def test_what_does_not_stay_well_is_a_persons(after):
+    manager = manager_with(doubles.record())
+    settings = doubles.settings(verification=SOAK, jira={"close_healthy": True})
+    work = doubles.work(
+        manager,
+        Stage.ANALYZE,
+        cluster=Scenes(settled_cart(), doubles.killed_cart(), after),
+        settings_=settings,
+    )
+    with work.claimed():
+        analyze.serve(work)
+    record = manager.load(doubles.KEY).record
+    assert record.state is State.INCIDENT_REQUIRES_HUMAN
+    assert "oom-killed" in record.history[-1].note
+
+
+@pytest.mark.parametrize("read", [True, False])
+def test_without_its_pods_nothing_is_closed(read):
+    whole, bare = settled_cart(), Cluster()
+    bare.objects = [item for item in whole.objects if item["kind"] != "Pod"]
+    if not read:
+        bare.unread.add("Pod")
+    manager = manager_with(doubles.record())
+    settings = doubles.settings(verification=SOAK, jira={"close_healthy": True})
+    work = doubles.work(manager, Stage.ANALYZE, cluster=Scenes(whole, bare, 1), settings_=settings)
+    with work.claimed():
+        analyze.serve(work)
+    assert manager.load(doubles.KEY).record.state is State.INCIDENT_REQUIRES_HUMAN
+
+
+def test_one_that_had_changes_of_ours_is_never_closed_as_healthy():
+    merged = PullRequest(number=3, state="merged", merge_sha="c" * 40)
+    manager = manager_with(doubles.record(pull_requests=(merged,)))
+    served(manager, settled_cart(), settings_=doubles.settings(jira={"close_healthy": True}))
+    assert manager.load(doubles.KEY).record.state is State.INCIDENT_REQUIRES_HUMAN

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from selfheal.config import Service
-from selfheal.errors import NeedsPerson
+from selfheal.errors import CredentialProblem, NeedsPerson
 from selfheal.incidents.states import Stage, State
 from selfheal.stages import coordinate, targets
 from tests.crew import doubles
@@ -53,7 +53,19 @@ def test_a_later_incident_about_the_same_target_follows_the_first():
     manager = manager_with(later, first)
     served(manager, key="OPS-10")
     assert manager.load("OPS-10").record.parent == "OPS-9"
+    assert manager.links == [("OPS-10", "OPS-9")]
     assert manager.load("OPS-9").record.parent is None
+
+
+def test_a_site_that_lets_us_link_nothing_does_not_stop_us():
+    class Unlinkable(doubles.FakeManager):
+        def link(self, key, other, *, lease=None):
+            raise CredentialProblem("The account may not link issues.")
+
+    first = doubles.incident("OPS-9", record=doubles.record())
+    manager = Unlinkable(doubles.FakeClock(), [first, doubles.incident("OPS-10", record=bare())])
+    served(manager, key="OPS-10")
+    assert manager.load("OPS-10").record.parent == "OPS-9"
 
 
 def test_an_incident_about_something_else_does_not_lead():

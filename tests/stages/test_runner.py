@@ -95,16 +95,25 @@ def test_a_follower_waits_for_its_leader_without_a_write(serve):
     assert manager.writes == 0
 
 
-@pytest.mark.parametrize("state", [State.INCIDENT_RESOLVED, State.INCIDENT_FAILED, State.INCIDENT_RELEASED])
-def test_a_follower_goes_on_when_its_leader_has_ended(serve, state):
-    leader = doubles.incident("OPS-0", record=doubles.record(state))
+@pytest.mark.parametrize(
+    ("state", "category"),
+    [
+        (State.INCIDENT_RESOLVED, "done"),
+        (State.INCIDENT_FAILED, "new"),
+        (State.INCIDENT_RELEASED, "done"),
+        (State.INCIDENT_REQUIRES_HUMAN, "done"),
+    ],
+)
+def test_a_follower_goes_on_when_its_leader_is_over(serve, state, category):
+    leader = doubles.incident("OPS-0", record=doubles.record(state), status_category=category)
     served = []
     serve(doubles.record(parent="OPS-0"), served.append, others=[leader])
     assert served
 
 
-def test_a_follower_leaves_the_matter_to_the_person_who_has_the_leader(serve):
-    leader = doubles.incident("OPS-0", record=doubles.record(State.INCIDENT_REQUIRES_HUMAN))
+@pytest.mark.parametrize("state", [State.INCIDENT_REQUIRES_HUMAN, State.INCIDENT_RELEASED])
+def test_a_follower_leaves_the_matter_to_the_person_who_has_the_leader(serve, state):
+    leader = doubles.incident("OPS-0", record=doubles.record(state))
     report, _manager = serve(
         doubles.record(parent="OPS-0"), raising(AssertionError("not served")), others=[leader]
     )

@@ -6,7 +6,10 @@ from selfheal.models.playbook import Facts, Steps, call, ended, stuck
 
 
 def playbook(facts: Facts) -> Steps:
-    """INCIDENT_DETECTED or ANALYSIS_IN_PROGRESS to ANALYSIS_COMPLETE, or to a person for healthy and unknown."""
+    """INCIDENT_DETECTED or ANALYSIS_IN_PROGRESS to ANALYSIS_COMPLETE, or to a person for healthy and unknown.
+
+    Where a healthy verdict is measured next, it is stored and left there.
+    """
     key = str(facts["incident"])
     if facts["state"] == "INCIDENT_DETECTED":
         begun = yield call(
@@ -22,6 +25,8 @@ def playbook(facts: Facts) -> Steps:
     stored = yield call("jsm_metadata_updater", incident_key=key, metadata={"analysis": analysis})
     if not stored.get("ok"):
         return stuck(stored)
+    if found["verdict"] == "healthy" and facts.get("healthy_is_measured"):
+        return ended("Everything looked at is healthy; whether it stays so is measured next.")
     if fault:
         done = yield call(
             "jsm_state_transition", incident_key=key, new_state="ANALYSIS_COMPLETE", metadata={}
