@@ -123,7 +123,8 @@ def _signal(snapshot: Snapshot, workload: Workload, signal: Signal, service: Obj
             evidence.append(on_object(ref_of(service), "/spec/ports/0/port", ports[0], "The port it offers"))
             what, variant, sure = f"port {signal.port} of {host}, which offers {ports[0]}", "port", 0.9
         elif not served:
-            what, variant, sure = f"{host}, which has no ready pods", "down", 0.6
+            # The callee is ill itself: what ails it is the cause, not this.
+            what, variant, sure = f"{host}, which has no ready pods", "down", 0.45
         else:
             what, variant, sure = f"{host}, although its pods are ready", signal.kind, 0.62
         through: tuple[ObjectRef, ...] = (ref_of(service),)

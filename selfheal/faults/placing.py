@@ -11,18 +11,9 @@ from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Snapshot
 from selfheal.cluster.workloads import earlier, last_good, mapping, mappings
 from selfheal.faults.evidence import on_object
+from selfheal.faults.fitting import Fit, Stuck, stuck
 from selfheal.faults.interface import Finding
-from selfheal.faults.scheduling import (
-    Fit,
-    Node,
-    Stuck,
-    affine,
-    affinity_terms,
-    anti_terms,
-    requests,
-    selector_misses,
-    stuck,
-)
+from selfheal.faults.scheduling import Node, affine, affinity_terms, anti_terms, requests, selector_misses
 from selfheal.incidents.record import Evidence, ObjectRef
 
 #: Reasons that are all a lack of room.
@@ -153,8 +144,9 @@ def _from_words(item: Stuck, said: set[str]) -> set[str]:
         ),
     }
     found = {name for name in found if possible.get(name, True)}
-    # A control plane's taint stands in nearly every message.
-    return found - {"taint"} if len(found) > 1 else found
+    # A control plane's taint stands in nearly every message; another one is named.
+    named = re.search(r"untolerated taint\(?s?\)? \{(?!node-role|node\.kubernetes)", item.text)
+    return found - ({"cordon"} if named else {"taint"}) if len(found) > 1 else found
 
 
 def _odd(item: Stuck, name: str, nodes: list[Node]) -> bool:

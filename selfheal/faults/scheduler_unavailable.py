@@ -30,8 +30,8 @@ from selfheal.cluster.times import parse
 from selfheal.cluster.workloads import condition, last_good, mapping, ready, strings
 from selfheal.faults.evidence import on_object, seconds_before
 from selfheal.faults.fields import pod_fields
+from selfheal.faults.fitting import Stuck, stuck
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, Remedy
-from selfheal.faults.scheduling import Stuck, stuck
 from selfheal.incidents.record import Evidence, Target
 
 #: Seconds within which a working scheduler has long since said something.
