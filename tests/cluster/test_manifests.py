@@ -1,0 +1,43 @@
+"""Manifests as they stand in a repository, and what is left out of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from selfheal.cluster.manifests import read_manifests
+from selfheal.incidents.record import ObjectRef
+
+ONE = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\ndata: {A: '1'}\n"
+REF = ObjectRef(kind="ConfigMap", namespace="shop", name="settings")
+
+
+def test_plain_manifests(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(ONE + "---\n" + ONE.replace("settings", "other"), encoding="utf-8")
+    found = read_manifests(tmp_path)
+    assert found[REF].path == "a.yaml"
+    assert len(found) == 2
+
+
+def test_what_stands_twice_differently_is_left_out(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(ONE, encoding="utf-8")
+    (tmp_path / "b.yaml").write_text(ONE.replace("'1'", "'2'"), encoding="utf-8")
+    assert not read_manifests(tmp_path)
+
+
+def test_charts_patched_bases_and_broken_files_are_left_out(tmp_path: Path) -> None:
+    for name in ("chart/templates", "base", ".git"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "a.yaml").write_text(ONE, encoding="utf-8")
+    (tmp_path / "chart" / "Chart.yaml").write_text("name: x\n", encoding="utf-8")
+    (tmp_path / "over").mkdir()
+    (tmp_path / "over" / "kustomization.yaml").write_text(
+        "resources: [../base]\nimages: [{name: x}]\n", encoding="utf-8"
+    )
+    (tmp_path / "broken.yaml").write_text("a: [", encoding="utf-8")
+    assert not read_manifests(tmp_path)
+
+
+def test_a_kustomization_that_only_lists_changes_nothing(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(ONE, encoding="utf-8")
+    (tmp_path / "kustomization.yaml").write_text("resources: [a.yaml]\n", encoding="utf-8")
+    assert REF in read_manifests(tmp_path)
