@@ -31,6 +31,8 @@ class Presenter:
         self._console = console
         self._detail = detail
         self._lock = threading.Lock()
+        #: By incident: what was last said to be waited for.
+        self._waits: dict[str, str] = {}
         self._shown: dict[str, Callable[[str, dict[str, Any]], None]] = {
             "stage": self._stage,
             "transition": self._transition,
@@ -96,7 +98,12 @@ class Presenter:
         self.line(key, f"  {data['text']}", "green")
 
     def _wait(self, key: str, data: dict[str, Any]) -> None:
-        self.line(key, f"  waiting: {data['reason']}", "dim")
+        reason = str(data["reason"])
+        # A stage that gives up waiting says once more for what, with the pull request before it.
+        said = self._waits.get(key)
+        if said is None or not reason.endswith(said):
+            self._waits[key] = reason
+            self.line(key, f"  waiting: {reason}", "dim")
 
     def _sample(self, key: str, data: dict[str, Any]) -> None:
         if self._detail:

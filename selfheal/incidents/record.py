@@ -106,6 +106,8 @@ class Analysis(_Part):
     snapshot_digest: str = ""
     taken_at: datetime | None = None
     mitigation: str = ""
+    #: What the target was like: what follows a merge is compared with it. As ``Verification.baseline``.
+    baseline: dict[str, Any] = Field(default_factory=dict)
     decided_by: str = "builtin"
 
 

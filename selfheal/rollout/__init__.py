@@ -8,8 +8,8 @@ Does not belong here: reading a cluster (cluster), finding causes (diagnosis), u
 from selfheal.rollout.measure import baseline
 from selfheal.rollout.merged import Arrival, runs_what_was_merged
 from selfheal.rollout.status import RolloutStatus, rollout_status
-from selfheal.rollout.verification import RolloutVerification
+from selfheal.rollout.verification import RolloutVerification, baseline_of
 
 __all__ = [
-    "Arrival", "RolloutStatus", "RolloutVerification", "baseline", "rollout_status", "runs_what_was_merged",
+    "Arrival", "RolloutStatus", "RolloutVerification", "baseline", "baseline_of", "rollout_status", "runs_what_was_merged",
 ]  # fmt: skip

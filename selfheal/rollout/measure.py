@@ -136,18 +136,20 @@ def names_of(findings: Iterable[Finding]) -> tuple[str, ...]:
     return tuple(sorted({f"{item.fault} {item.object} {item.container}".strip() for item in findings}))
 
 
-def baseline(snapshot: Snapshot, ref: ObjectRef) -> dict[str, Any]:
+def baseline(snapshot: Snapshot, ref: ObjectRef, diagnosis: Diagnosis | None = None) -> dict[str, Any]:
     """What the target was like, as JSON for the record: taken before a deployment, compared with what follows.
 
+    ``diagnosis`` is one of this very snapshot, for this target, with nothing excluded; without it one is made.
     ``{"wanted", "available", "unavailable", "steady", "restarts", "warnings", "endpoints": {Service: ready}, "findings", "taken_at"}``
     """
     from selfheal.diagnosis.engine import diagnose
     from selfheal.incidents.record import Target
 
-    target = Target(namespace=ref.namespace, kind=ref.kind, name=ref.name)
-    counts = measure(snapshot, ref)
-    found = about_target(snapshot, ref, diagnose(snapshot, target=target))
-    return as_baseline(snapshot, counts, names_of(found))
+    if diagnosis is None:
+        target = Target(namespace=ref.namespace, kind=ref.kind, name=ref.name)
+        diagnosis = diagnose(snapshot, target=target)
+    found = about_target(snapshot, ref, diagnosis)
+    return as_baseline(snapshot, measure(snapshot, ref), names_of(found))
 
 
 def as_baseline(snapshot: Snapshot, counts: Measure, findings: tuple[str, ...]) -> dict[str, Any]:

@@ -71,26 +71,29 @@ def judge(
     holes = unread(snapshot, plan)
     if holes:
         return Sample("partial", tuple(f"{kind} was not read." for kind in holes), counts, rollout)
-    about = {plan.ref, *(change.object for change in plan.changes)}
-    if plan.fault is not None and plan.fault.object is not None:
-        about.add(plan.fault.object)
-    arrival = (
-        Arrival(True, True)
-        if plan.healthy
-        else runs_what_was_merged(
-            [dict(manifest) for manifest in plan.expected],
-            snapshot,
-            changes=plan.changes,
-            about=about,
-            namespace=plan.target.namespace,
-        )
-    )
+    arrival = arrival_of(snapshot, plan)
     if arrival.arrived is None:
         return Sample("partial", arrival.reasons, counts, rollout)
     diagnosis = diagnose(snapshot, target=plan.target, clock=clock)
     found = names_of(about_target(snapshot, plan.ref, diagnosis))
     kind, reasons = _kind(snapshot, plan, arrival, rollout, counts, diagnosis, found, baseline, before)
     return Sample(kind, reasons, counts, rollout, found, arrival.arrived)
+
+
+def arrival_of(snapshot: Snapshot, plan: Plan) -> Arrival:
+    """Whether what is planned runs; where nothing was merged, there is nothing that could be missing."""
+    if plan.healthy:
+        return Arrival(True, True)
+    about = {plan.ref, *(change.object for change in plan.changes)}
+    if plan.fault is not None and plan.fault.object is not None:
+        about.add(plan.fault.object)
+    return runs_what_was_merged(
+        [dict(manifest) for manifest in plan.expected],
+        snapshot,
+        changes=plan.changes,
+        about=about,
+        namespace=plan.target.namespace,
+    )
 
 
 def _kind(

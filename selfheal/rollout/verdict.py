@@ -66,6 +66,12 @@ class Series:
             # A look that shows nothing neither clears nor condemns.
             self.bad, self.bad_since = 0, None
 
+    def soaked(self, at: float) -> str:
+        """How far the soak is: looks until there are enough of them, then time."""
+        if self.good < self.samples or self.good_since is None:
+            return f"{self.good} of {self.samples} good looks"
+        return f"steady for {at - self.good_since:.0f} s of {self.soak:.0f} s"
+
     def lost(self) -> None:
         """A look that failed: what happened meanwhile is not known, so the good ones start again."""
         self.good, self.good_since = 0, None

@@ -19,8 +19,8 @@ from selfheal.incidents.proofs import Verifier
 from selfheal.incidents.record import ObjectRef, Outcome, Record, Verification
 from selfheal.incidents.states import State
 from selfheal.redaction import redactor
-from selfheal.rollout.measure import Measure, as_baseline
-from selfheal.rollout.sample import Plan, Sample, judge, unread
+from selfheal.rollout.measure import Measure, as_baseline, baseline
+from selfheal.rollout.sample import Plan, Sample, arrival_of, judge, unread
 from selfheal.rollout.verdict import Series
 
 #: Looks in a row that may fail before the outage is the caller's.
@@ -118,7 +118,7 @@ class RolloutVerification:
                     before = sample.counts
                 series.add(sample, at)
                 state = _seen(state, series, sample)
-                self._tell(state, series, sample)
+                self._tell(state, series, sample, at)
             decided = series.outcome(at)
             if decided is not None:
                 return self._end(state, *decided)
@@ -198,16 +198,37 @@ class RolloutVerification:
         )
         return done
 
-    def _tell(self, state: Verification, series: Series, sample: Sample) -> None:
+    def _tell(self, state: Verification, series: Series, sample: Sample, at: float) -> None:
         if self._on_sample is None:
             return
         counts = sample.counts
         self._on_sample(
             state,
             phase="soak" if sample.good else sample.kind,
-            text=f"{counts.available} of {counts.wanted} available, {series.good} of {series.samples} good looks",
+            text=", ".join(
+                part
+                for part in (
+                    f"{counts.available} of {counts.wanted} available",
+                    series.soaked(at) if sample.good else "",
+                )
+                if part
+            ),
             reason=" ".join(state.reasons[:2]),
         )
+
+
+def baseline_of(record: Record, expected: Sequence[Mapping[str, Any]], snapshot: Snapshot) -> dict[str, Any]:
+    """What the target was like before the merge: as it is in ``snapshot`` while the merge has certainly not arrived
+    there, else as the analysis saw it.
+
+    A GitOps loop may have deployed the merge before anybody watches, and what it broke would then count as usual. Raises
+    NeedsPerson for a record without a target.
+    """
+    plan = plan_of(record, expected)
+    seen = record.analysis.baseline if record.analysis is not None else {}
+    if seen and arrival_of(snapshot, plan).arrived is not False:
+        return dict(seen)
+    return baseline(snapshot, plan.ref)
 
 
 def plan_of(record: Record, expected: Sequence[Mapping[str, Any]]) -> Plan:

@@ -6,9 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from selfheal.errors import NeedsPerson
-from selfheal.incidents.record import ObjectRef, Outcome, PullRequest, Record, Verification
+from selfheal.incidents.record import Outcome, PullRequest, Record, Verification
 from selfheal.incidents.states import State
-from selfheal.rollout import RolloutVerification, baseline
+from selfheal.rollout import RolloutVerification, baseline_of
 from selfheal.stages import comments
 from selfheal.stages.context import context_of
 from selfheal.stages.work import Waiting, Work
@@ -26,7 +26,7 @@ def serve(work: Work) -> None:
     """PR_MERGED or VERIFICATION_IN_PROGRESS becomes what the measurement allows."""
     record, request = work.record, current(work.record)
     expected = _expected(work, record)
-    _begin(work, request)
+    _begin(work, request, expected)
     attempt, watch = record.attempt, Watch(work, request, expected)
     context = context_of(
         work,
@@ -95,7 +95,7 @@ def _expected(work: Work, record: Record) -> Sequence[Mapping[str, Any]]:
     return rendered
 
 
-def _begin(work: Work, request: PullRequest) -> None:
+def _begin(work: Work, request: PullRequest, expected: Sequence[Mapping[str, Any]]) -> None:
     """When the watch began and what was ill before, stored once: a stage that is started again goes on from there."""
     held, target = work.record.verification, work.record.target
     if held is not None and held.pull_request == request.number and held.merge_sha == request.merge_sha:
@@ -105,9 +105,8 @@ def _begin(work: Work, request: PullRequest) -> None:
         # A revert is compared with what was before the change that it undoes.
         before = dict(held.baseline)
     else:
-        ref = ObjectRef(kind=target.kind, namespace=target.namespace, name=target.name)
         snapshot = work.cluster.snapshot([target.namespace] if target.namespace else None)
-        before = baseline(snapshot, ref)
+        before = baseline_of(work.record, expected, snapshot)
     verification = Verification(
         pull_request=request.number,
         merge_sha=request.merge_sha,

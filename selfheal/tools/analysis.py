@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from typing import Any
 
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Snapshot
@@ -11,6 +12,7 @@ from selfheal.errors import Refused
 from selfheal.faults.evidence import of_event, on_object, quoted, text_of
 from selfheal.incidents.record import Analysis, Evidence, ObjectRef, compact
 from selfheal.redaction import redactor
+from selfheal.rollout import baseline
 from selfheal.tools.context import StageContext
 from selfheal.tools.metadata import AnalysisGiven, Citation
 
@@ -104,11 +106,25 @@ def _own(context: StageContext, given: AnalysisGiven) -> Analysis:
 
 
 def _noted(context: StageContext, analysis: Analysis) -> Analysis:
-    """Who decided, and what the agent had to do without."""
+    """Who decided, what the agent had to do without, and what the target is like before anything is changed."""
     missing = tuple(text[:200] for text in context.missing)
     return analysis.model_copy(
-        update={"decided_by": context.model, "incomplete": (*analysis.incomplete, *missing)[:12]}
+        update={
+            "decided_by": context.model,
+            "incomplete": (*analysis.incomplete, *missing)[:12],
+            "baseline": _baseline(context),
+        }
     )
+
+
+def _baseline(context: StageContext) -> dict[str, Any]:
+    """{} where the target is not known well enough; then it is taken when the deployment begins."""
+    target, snapshot = context.record.target, context.snapshot()
+    if target is None or not (target.kind and target.name):
+        return {}
+    ref = ObjectRef(kind=target.kind, namespace=target.namespace, name=target.name)
+    # What was tried is left out of the stage's own diagnosis; it is there all the same.
+    return baseline(snapshot, ref, None if context.record.tried else context.diagnosis())
 
 
 def _cited(context: StageContext, snapshot: Snapshot, item: str | Citation) -> Evidence:

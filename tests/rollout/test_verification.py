@@ -418,3 +418,15 @@ def test_a_key_that_a_config_map_lacked():
     found = watch(before, arrived, arrived, after, held=held, expected=expected).run()
     assert found.outcome is Outcome.SUCCESSFUL, found.reasons
     assert watch(arrived, held=held, expected=expected).run().outcome is not Outcome.SUCCESSFUL
+
+
+def test_the_soak_is_told_in_looks_and_then_in_time():
+    told = []
+    watch(healthy(), base=ILL, told=lambda _state, **words: told.append(words["text"])).run()
+    wanted = settings().verification
+    first = [text for text in told if "good looks" in text]
+    rest = told[len(first) :]
+    assert first[0].endswith(f", 1 of {wanted.samples} good looks")
+    assert len(first) == wanted.samples - 1
+    assert rest[-1].endswith(f"steady for {wanted.soak} s of {wanted.soak} s")
+    assert all("steady for" in text for text in rest)

@@ -30,6 +30,8 @@ def test_a_cause_is_stored_with_evidence_that_was_looked_up(state):
     assert record.state is State.ANALYSIS_COMPLETE
     assert record.analysis.fault == "oom-killed"
     assert record.analysis.decided_by == "builtin"
+    assert record.analysis.baseline["unavailable"] == 1, "what follows the merge is compared with it"
+    assert record.analysis.baseline["findings"] == ["oom-killed Deployment shop/cart app"]
     assert [name for _key, name, _blocks in manager.told] == ["analysis"]
     assert work.cluster.asked == 1, "one snapshot a stage"
 

@@ -7,6 +7,7 @@ import pytest
 from selfheal.diagnosis.engine import diagnose
 from selfheal.incidents.record import Change, ObjectRef, Outcome, PullRequest, RenderedChange
 from selfheal.incidents.states import Stage, State
+from selfheal.rollout import baseline
 from selfheal.stages import deploy
 from selfheal.stages.work import Waiting
 from tests.crew import doubles
@@ -133,6 +134,24 @@ def test_when_time_is_over_the_next_run_goes_on(tmp_path):
     after = manager.load(doubles.KEY).record
     assert after.verification.started_at == began, "its deadline counts from the first begin"
     assert after.state is State.INCIDENT_REQUIRES_HUMAN
+
+
+def test_a_merge_that_was_deployed_before_anybody_watched_is_compared_with_what_was_analysed(tmp_path):
+    seen = baseline(doubles.killed_cart().snapshot(), REF)
+    record = merged_record()
+    analysis = record.analysis.model_copy(update={"baseline": seen})
+    manager = manager_with(record.model_copy(update={"analysis": analysis}))
+    served(manager, cart(), tmp_path)
+    assert manager.load(doubles.KEY).record.verification.baseline == seen
+
+
+def test_while_the_merge_has_not_arrived_the_newest_look_is_what_was_before(tmp_path):
+    long_ago = {**baseline(doubles.healthy_cart().snapshot(), REF), "wanted": 9}
+    record = merged_record()
+    analysis = record.analysis.model_copy(update={"baseline": long_ago})
+    manager = manager_with(record.model_copy(update={"analysis": analysis}))
+    served(manager, cart(memory="128Mi"), tmp_path)
+    assert manager.load(doubles.KEY).record.verification.baseline["wanted"] == 1
 
 
 class Regressing:
