@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from selfheal.clock import Clock
 from selfheal.config import Settings
 from selfheal.doctor.finding import Check
+
+if TYPE_CHECKING:
+    from selfheal.jsm.manager import JSMStateManager
 
 #: Seconds between our clock and Jira's beyond which claims and logs become hard to read.
 SKEW = 30.0
@@ -28,13 +32,7 @@ def checks(settings: Settings, clock: Clock) -> Iterator[Check]:
     yield Check("jira", "ok", f"{endpoints.jira_url} answers as {account.name}")
     yield from _clock(settings, clock)
     if settings.jira.project:
-        waiting = manager.fetch(max_results=1)
-        yield Check(
-            "jira",
-            "ok",
-            f"project {settings.jira.project} can be searched; {'some' if waiting else 'no'} incidents wait",
-        )
-        yield from _statuses(settings, clock)
+        yield from _project(settings, clock, manager)
     else:
         yield Check(
             "jira", "missing", "no project is set", "Searches are bound to one project.",
@@ -47,7 +45,7 @@ def checks(settings: Settings, clock: Clock) -> Iterator[Check]:
         )  # fmt: skip
 
 
-def _statuses(settings: Settings, clock: Clock) -> Iterator[Check]:
+def _project(settings: Settings, clock: Clock, manager: JSMStateManager) -> Iterator[Check]:
     from selfheal.jsm.project import statuses_of
 
     jira = settings.jira
@@ -58,6 +56,8 @@ def _statuses(settings: Settings, clock: Clock) -> Iterator[Check]:
             "Only issues of that type are incidents.", "Set jira.issue_type to the name that the project uses.",
         )  # fmt: skip
         return
+    waiting = "some" if manager.fetch(max_results=1) else "no"
+    yield Check("jira", "ok", f"project {jira.project} can be searched; {waiting} incidents wait")
     wanted = {
         "working_status": jira.working_status,
         "pending_status": jira.pending_status,

@@ -10,17 +10,19 @@ import json
 import os
 import re
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from selfheal.init.home import HOME
 from selfheal.sandbox.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 STANDINS = Path(__file__).parent / "standins"
-HOME = "selfheal-dev/selfheal@v1"
+WORKFLOW = ".github/workflows/selfheal.yml"
 _USES = re.compile(r"uses:\s*(actions/[\w-]+)@([0-9a-f]{40})")
 
 
@@ -57,11 +59,15 @@ class Ran:
 
     code: int
     text: str
-    summaries: str = ""
 
     def jobs(self) -> dict[str, str]:
-        """Conclusion by job, as act words them."""
-        return {name.strip(): word for name, word in re.findall(r"\[([^\]]+)\] 🏁  Job (\w+)", self.text)}
+        """Conclusion by job, as act words them; a job is named by its last part and its incident."""
+        found = re.findall(r"\[([^\]]+)\] 🏁  Job (\w+)", self.text)
+        return {f"{name.split('/')[0]}/{name.split('/')[-1].strip()}": word for name, word in found}
+
+    def annotations(self) -> list[str]:
+        """Errors and warnings, as act shows them."""
+        return re.findall(r"(?:❗|⚠|🚧)  ::(?:error|warning)[^\n]*", self.text)
 
 
 @dataclass
@@ -120,14 +126,32 @@ class Runner:
             )  # fmt: skip
         return Ran(done.returncode, log.read_text(encoding="utf-8", errors="replace"))
 
-    def start(
-        self, event: str, payload: object | None = None, *, workflow: str = ".github/workflows/selfheal.yml"
-    ) -> subprocess.Popen[str]:
-        """The same in the background, in a process group of its own, to be killed half-way."""
-        return subprocess.Popen(
-            self.command(event, payload, workflow), cwd=self.checkout, env=self._ambient(), stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT, text=True, start_new_session=True,
-        )  # fmt: skip
+    def start(self, event: str, payload: object | None = None) -> subprocess.Popen[bytes]:
+        """The same in the background, to be killed half-way."""
+        with (self.folder / "act.log").open("w", encoding="utf-8") as file:
+            return subprocess.Popen(
+                self.command(event, payload, WORKFLOW), cwd=self.checkout, env=self._ambient(), stdin=subprocess.DEVNULL,
+                stdout=file, stderr=subprocess.STDOUT,
+            )  # fmt: skip
+
+    def state(self, key: str) -> str:
+        """The incident's state as Jira keeps it, "" when nobody made it ours."""
+        return str(self.world.jira.store.issues[key].properties.get("selfheal", {}).get("state", ""))
+
+    def jira_writes(self) -> list[str]:
+        """Requests that changed something in Jira."""
+        return [
+            f"{entry['method']} {entry['path']}"
+            for entry in self.world.jira.requests
+            if entry["method"] != "GET" and not entry["path"].endswith("/search/jql")
+        ]
+
+    def secret_values(self) -> list[str]:
+        """What no log may show: the secrets and the single credentials of the kubeconfig."""
+        token = re.search(r"token: \"?([^\s\"]+)", self._secrets()["KUBECONFIG"])
+        return [
+            self._secrets()[name] for name in ("GITHUB_TOKEN", "ATLASSIAN_TOKEN", "SELFHEAL_SIGNING_KEY")
+        ] + ([token.group(1)] if token else [])
 
     def _ambient(self) -> dict[str, str]:
         home = self.folder / "home"
@@ -169,6 +193,28 @@ class Runner:
             "SELFHEAL_SIGNING_KEY": "0123456789abcdef" * 4,
             **self.secrets,
         }
+
+
+def kill_tree(process: subprocess.Popen[bytes]) -> None:
+    """Ends the process and all that descend from it, as a machine that is switched off does."""
+    parents: dict[int, list[int]] = {}
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit():
+            try:
+                status = (entry / "stat").read_text()
+            except OSError:
+                continue
+            parents.setdefault(int(status.rpartition(")")[2].split()[1]), []).append(int(entry.name))
+    doomed, due = [], [process.pid]
+    while due:
+        doomed.append(due.pop())
+        due += parents.get(doomed[-1], [])
+    for number in doomed:
+        try:
+            os.kill(number, signal.SIGKILL)
+        except ProcessLookupError:
+            continue
+    process.wait()
 
 
 def free_port() -> int:
