@@ -1,6 +1,6 @@
 """One incident from filing to recovery on the embedded sandbox, with `builtin`: requests, writes, seconds, by stage.
 
-Run with ``python benchmarks/incident.py [SCENARIO]``. Aim (no soak): at most 40 writes to the Jira issue, 90 requests to
+Run with ``python benchmarks/incident.py [SCENARIO] [--log]``; ``--log`` prints every request. Aim (no soak): at most 40 writes to the Jira issue, 90 requests to
 Jira and GitHub together, under 15 s on 2 cores. The servers run in a process of their own, so the seconds are the crew's.
 """
 
@@ -14,6 +14,7 @@ import tempfile
 import time
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 from urllib.request import urlopen
 
 
@@ -43,7 +44,12 @@ def log(url: str) -> list[dict[str, Any]]:
     return rows
 
 
-def main(scenario: str) -> None:
+def lines(rows: list[dict[str, Any]]) -> list[str]:
+    """A request a line."""
+    return [f"{row['method']:<6} {row['status']} {unquote(row['path'])[:150]}" for row in rows]
+
+
+def main(scenario: str, *, log_them: bool) -> None:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         server = served(scenario, folder)
@@ -74,6 +80,8 @@ def main(scenario: str) -> None:
     ):
         print(f"{label}: {count} (aim {aim}, ratio {count / aim:.2f})")
     print(f"requests to Jira {len(jira)}, to GitHub's API {len(api)}, git fetches beside them")
+    if log_them:
+        print("\n".join(("-- Jira", *lines(jira), "-- GitHub", *lines(api))))
     print("stage       seconds  requests  writes")
     for stage in incident["stages"]:
         requests, changes = sum(stage["requests"].values()), sum(stage["writes"].values())
@@ -81,4 +89,5 @@ def main(scenario: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*(sys.argv[1:] or ["cart-image-tag"]))
+    named = [word for word in sys.argv[1:] if not word.startswith("-")]
+    main(*(named or ["cart-image-tag"]), log_them="--log" in sys.argv)

@@ -18,13 +18,19 @@ class Comments:
         self._site = site
         self._ledger = ledger
         self._told: dict[str, list[str]] = {}
+        self._tried: set[tuple[str, str]] = set()
 
-    def tell(self, key: str, name: str, blocks: Sequence[Block]) -> None:
-        """One comment called ``name`` in this attempt; telling it again does nothing."""
+    def tell(self, key: str, name: str, blocks: Sequence[Block], *, smooth: bool = False) -> None:
+        """One comment called ``name`` in this attempt; telling it again does nothing.
+
+        ``smooth``: all that was told before is in the record, so the issue's comments need not be looked through.
+        """
         record = self._ledger.peek(key).incident.record
         if record is not None and name in (*record.told, *self._told.get(key, ())):
             return
-        self.write(key, f"{record.attempt if record else 0}:{name}", blocks)
+        full = f"{record.attempt if record else 0}:{name}"
+        # What was tried once in this process may be there although its answer was lost.
+        self.write(key, full, blocks, look=not smooth or (key, full) in self._tried)
         self._told.setdefault(key, []).append(name)
 
     def noted(self, key: str, record: Record) -> tuple[str, ...]:
@@ -35,10 +41,11 @@ class Comments:
         """The list was written."""
         self._told.pop(key, None)
 
-    def write(self, key: str, name: str, blocks: Sequence[Block]) -> None:
+    def write(self, key: str, name: str, blocks: Sequence[Block], *, look: bool = True) -> None:
         """The comment, unless one of that full name is there: a run that died may have written it."""
-        if self._there(key, name):
+        if look and self._there(key, name):
             return
+        self._tried.add((key, name))
         try:
             self._site.comment(key, document(blocks), name)
         except LostAnswer:

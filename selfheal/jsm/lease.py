@@ -31,6 +31,10 @@ class Lease:
         self._taken_at = taken_at
         self._release = release
         self._over = ""
+        #: Whether the claim before was let go in order, so that nothing unrecorded can have been left behind by it.
+        self.smooth = False
+        #: Whether it ended because its work was done.
+        self.done = False
 
     @property
     def over(self) -> bool:
@@ -62,15 +66,16 @@ class Lease:
         """Counts from ``taken_at`` (monotonic) again, after the record was written with a new expiry."""
         self._taken_at = taken_at
 
-    def end(self, why: str) -> None:
-        """Nothing may be done under it any more."""
+    def end(self, why: str, *, done: bool = False) -> None:
+        """Nothing may be done under it any more. ``done``: what was to be done under it is written."""
+        self.done = self.done or (done and not self._over)
         self._over = self._over or why
 
     def release(self) -> None:
         """Lets go, so that the next stage need not wait for the expiry. Doing it twice is fine."""
         if not self._over:
             self._release(self)
-            self.end("it was let go")
+            self.end("it was let go", done=True)
 
     def __enter__(self) -> Lease:
         return self

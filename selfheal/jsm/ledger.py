@@ -87,10 +87,19 @@ class Ledger:
     def fresh(self, key: str) -> View:
         """The last look when it was just now and nothing was decided on it yet, else a new one."""
         view = self._looked.pop(key, None)
-        if view is None or self._clock.monotonic() - view.read_at > self._fresh:
+        if view is None or not self.is_fresh(view):
             view = self.read(key)
             self._looked.pop(key, None)
         return view
+
+    def is_fresh(self, view: View) -> bool:
+        """Whether a write may still rely on the look."""
+        return self._clock.monotonic() - view.read_at <= self._fresh
+
+    def recent(self, key: str) -> View:
+        """The last look when it was just now, else a new one; for showing, not for deciding."""
+        view = self._peeked.get(key)
+        return view if view is not None and self.is_fresh(view) else self.read(key)
 
     def forget(self, key: str) -> None:
         """The next decision looks again, since time may pass before it."""

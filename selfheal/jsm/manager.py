@@ -7,6 +7,7 @@ passes along is a note and never a proof. People's changes come first: see `heed
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Literal
 
@@ -25,10 +26,11 @@ from selfheal.jsm.dry import DryRunSite
 from selfheal.jsm.incident import Account, Incident
 from selfheal.jsm.keys import checked
 from selfheal.jsm.lease import Lease
+from selfheal.jsm.ledger import document_of
 from selfheal.jsm.metadata import checked as checked_metadata
 from selfheal.jsm.queue import Queue
 from selfheal.jsm.site import JiraSite
-from selfheal.jsm.steps import Steps
+from selfheal.jsm.steps import Steps, Tells
 from selfheal.jsm.transport import Transport
 from selfheal.jsm.writer import Writer
 
@@ -54,7 +56,7 @@ class JSMStateManager:
         self._ledger = self._writer.ledger
         self._commands = Commands(self._writer)
         self._steps = Steps(self._writer, self._commands, verifiers)
-        self._queue = Queue(site, self._directory, self._ledger, settings)
+        self._queue = Queue(site, self._directory, self._ledger, settings, self._writer.claims.is_held)
         #: Claims held by this manager, by incident.
         self._leases: dict[str, Lease] = {}
 
@@ -103,13 +105,20 @@ class JSMStateManager:
         return self._directory.me()
 
     def fetch(
-        self, assignee: str = "", priority: str = "", status: str = "", max_results: int = 10
+        self,
+        assignee: str = "",
+        priority: str = "",
+        status: str = "",
+        max_results: int = 10,
+        *,
+        brief: bool = False,
     ) -> list[Incident]:
         """Incidents that are assigned to us (or ``assignee``) and that nobody has started, oldest first.
 
-        ``priority`` and ``status`` take comma lists. Each is read again before it is answered.
+        ``priority`` and ``status`` take comma lists. Each is read again before it is answered. ``brief`` leaves the
+        affected services out, which saves a request.
         """
-        return self._queue.new(assignee, priority, status, max_results)
+        return self._queue.new(assignee, priority, status, max_results, brief=brief)
 
     def search(self, states: Sequence[State] = (), max_results: int = 50) -> list[Incident]:
         """Incidents of ours by our label: those in ``states``, or all in flight and all asked to retry."""
@@ -130,9 +139,15 @@ class JSMStateManager:
 
     def load(self, key: str) -> Incident:
         """The incident as of now. Raises NotFound, UsageProblem; a record that cannot be read is a ``record_problem``."""
-        incident = self._ledger.read(checked(key)).incident
+        view = self._ledger.read(checked(key))
         self._ledger.forget(key)
-        return incident
+        # What is kept for the next write counts for whoever keeps it.
+        return (self._writer.with_waiting(view) if self._lease_for(key, None) else view).incident
+
+    def seen(self, key: str) -> Incident:
+        """The incident as this process read it last; sends nothing when it did."""
+        view = self._ledger.peek(checked(key))
+        return (self._writer.with_waiting(view) if self._lease_for(key, None) else view).incident
 
     def show(self, key: str) -> Incident:
         """`load` with the affected services and the address for people, which cost two more requests."""
@@ -182,13 +197,43 @@ class JSMStateManager:
         self._ledger.project(view, view.record)
         return self._ledger.read(key).incident
 
+    def begin(self, key: str) -> Incident:
+        """The incident as `adopt` would make it, without a write: a claim that is taken next writes the first record.
+
+        Raises Refused as `adopt` does. For an incident that `heed` has just found without a record.
+        """
+        self._site.learn_fields()
+        view = self._ledger.peek(checked(key))
+        self._queue.refuse_foreign(view.incident)
+        if view.document is not None:
+            return view.incident
+        return replace(view.incident, record=self._writer.first(view))
+
     # -- claims and steps ----------------------------------------------------------------------------------
 
-    def claim(self, key: str, stage: Stage) -> Lease:
-        """The right to write, for a while; a context manager. Raises Conflict when another holds it."""
-        lease = self._writer.claims.take(checked(key), stage)
+    def claim(self, key: str, stage: Stage, *, enter: State | None = None) -> Lease:
+        """The right to write, for a while; a context manager. Raises Conflict when another holds it or a person acted.
+
+        ``enter`` is the work state of the stage, entered in the same write: its proof is the claim itself.
+        """
+        self._writer.drop(checked(key))
+        lease = self._steps.claimed(key, stage, enter)
         self._leases[key] = lease
         return lease
+
+    def release(self, lease: Lease) -> Incident | None:
+        """Lets the claim go and writes what waits for that (``update(..., later=True)``), with the errors of a write.
+
+        None when nothing waited: then the claim is freed as good as may be, and runs out where that fails.
+        """
+        if lease.over or not self._writer.waits(lease.key):
+            lease.release()
+            return None
+        view = self._steps.obeyed(lease.key, lease)
+        free = view.record.model_copy(update={"claim": None})
+        view = self._steps.write(view, free, lease)
+        lease.end("it was let go", done=True)
+        return view.incident
 
     def transition(
         self,
@@ -197,26 +242,39 @@ class JSMStateManager:
         metadata: Mapping[str, Any] | None = None,
         *,
         lease: Lease | None = None,
+        last: bool = False,
+        tells: Tells | None = None,
     ) -> Incident:
         """One step. Raises TransitionRefused or ProofRefused when the proof is not to be had, Conflict when the claim
         is lost or a person acted, Refused for unknown metadata.
 
-        Without ``lease`` a claim is taken for this step alone (handing over after an error).
+        ``last`` lets the claim go in the same write. ``tells`` gives name and blocks of an internal comment about the
+        record after the step. Without ``lease`` a claim is taken for this step alone (handing over after an error).
         """
         said = checked_metadata(metadata)
         held = self._lease_for(key, lease)
         if held is None:
             view = self._ledger.read(checked(key))
             with self.claim(key, view.record.served_by or Stage.COORDINATE) as own:
-                return self._steps.take(key, State(to), said, own)
-        return self._steps.take(key, State(to), said, held)
+                return self._steps.take(key, State(to), said, own, last=True, tells=tells)
+        return self._steps.take(key, State(to), said, held, last=last, tells=tells)
 
-    def update(self, key: str, section: str, value: Any, *, lease: Lease | None = None) -> Incident:
+    def update(
+        self, key: str, section: str, value: Any, *, lease: Lease | None = None, later: bool = False
+    ) -> Incident:
         """Replaces a section of the record: target, source, analysis, change, verification or parent.
 
-        Raises Refused for a section of another stage, OverBudget for one that stays too large.
+        ``later`` keeps it for the next write under the claim, at the latest the one that lets it go; a process that
+        dies before has not done its work. Raises Refused for a section of another stage, OverBudget for one that stays
+        too large.
         """
         held = self._need(key, lease)
+        if later:
+            view = self._steps.known(key, held)
+            record = sections.with_section(view.record, held.stage, section, value)
+            document_of(record)
+            self._writer.defer(key, {section: getattr(record, section)})
+            return self.seen(key)
         view = self._steps.obeyed(key, held)
         record = sections.with_section(view.record, held.stage, section, value)
         return self._steps.write(view, record, held).incident
@@ -241,7 +299,7 @@ class JSMStateManager:
         held = self._lease_for(key, lease)
         if held is not None:
             held.check()
-        self._writer.comments.tell(key, name, blocks)
+        self._writer.comments.tell(key, name, blocks, smooth=held is not None and held.smooth)
 
     def link(self, key: str, other: str, *, lease: Lease | None = None) -> None:
         """Links two incidents for people to see. Raises what Jira refuses; the record decides who follows whom."""

@@ -11,6 +11,7 @@ from typing import Final
 
 from selfheal.config import Settings
 from selfheal.errors import ConfigurationProblem, NotFound, Refused
+from selfheal.incidents.record import Record
 from selfheal.incidents.states import ENDED, RETRYABLE, State
 from selfheal.jsm import labels, people
 from selfheal.jsm.directory import Directory
@@ -27,18 +28,27 @@ _IN_FLIGHT: Final = tuple(state for state in State if state not in ENDED)
 class Queue:
     """Searches one project for incidents."""
 
-    def __init__(self, site: JiraSite, directory: Directory, ledger: Ledger, settings: Settings) -> None:
+    def __init__(
+        self, site: JiraSite, directory: Directory, ledger: Ledger, settings: Settings,
+        held: Callable[[Record], bool],
+    ) -> None:  # fmt: skip
+        """``held`` says whether a record's claim still keeps others off."""
         self._site = site
+        self._held = held
         self._directory = directory
         self._ledger = ledger
         self._settings = settings.jira
 
-    def new(self, assignee: str, priority: str, status: str, limit: int) -> list[Incident]:
-        """Open incidents of one assignee that have no record yet, or one that nobody has gone on from."""
+    def new(self, assignee: str, priority: str, status: str, limit: int, *, brief: bool) -> list[Incident]:
+        """Open incidents of one assignee that have no record yet, or one that nobody has gone on from.
+
+        ``brief``: without the affected services, whose field has to be looked up first.
+        """
         who = self._directory.person(assignee or self._settings.assignee)
         priorities = self._directory.priorities(priority)
         statuses = self._directory.statuses(status)
-        self._site.learn_fields()
+        if not brief:
+            self._site.learn_fields()
         jql = all_of(
             [
                 *self._ours(),
@@ -59,7 +69,8 @@ class Queue:
                 and (not priorities or incident.priority in priorities)
                 and (incident.status in statuses if statuses else incident.status_category != "done")
                 and not (incident.record_problem and labels.INVALID in incident.labels)
-                and (record is None or (record.state is State.INCIDENT_DETECTED and record.claim is None))
+                # One who died right after the claim leaves a first record without our label.
+                and (record is None or (record.state is State.INCIDENT_DETECTED and not self._held(record)))
             )
 
         return self._read(jql, fits, limit)
@@ -133,7 +144,7 @@ class Queue:
                 break
             try:
                 view = (
-                    self._ledger.parsed(issue, 0.0) if settled else self._ledger.read(checked(issue["key"]))
+                    self._ledger.parsed(issue, 0.0) if settled else self._ledger.recent(checked(issue["key"]))
                 )
             except NotFound:
                 # Deleted since it was indexed.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -38,8 +40,10 @@ class Writer:
         self.run = run
         self.ledger = Ledger(site, clock, settings.jira.settle)
         self.comments = Comments(site, self.ledger)
-        self.claims = Claims(site, self.ledger, settings, clock, run or "selfheal", self._closing)
+        self.claims = Claims(site, self.ledger, settings, clock, run or "selfheal", self._closing, self.first)
         self._clock = clock
+        #: Sections that go along with the next write, by incident.
+        self._waiting: dict[str, dict[str, Any]] = {}
 
     def now(self) -> datetime:
         """Jira's time, to the millisecond."""
@@ -101,13 +105,36 @@ class Writer:
         if renews:
             lease.renewed(started)
         self.comments.stored(key)
+        self.drop(key)
         return after
 
+    # -- what waits for the next write -----------------------------------------------------------------------
+
+    def defer(self, key: str, sections: Mapping[str, Any]) -> None:
+        """Keeps sections for the next write under the claim, at the latest the one that lets it go."""
+        self._waiting.setdefault(key, {}).update(sections)
+
+    def waits(self, key: str) -> bool:
+        """Whether something is kept for the next write."""
+        return key in self._waiting
+
+    def with_waiting(self, view: View) -> View:
+        """The view as it will be after the next write; its document stays what is stored."""
+        waiting = self._waiting.get(view.incident.key)
+        record = view.incident.record
+        if not waiting or record is None or record.claim is None:
+            return view
+        return replace(view, incident=replace(view.incident, record=record.model_copy(update=waiting)))
+
+    def drop(self, key: str) -> None:
+        """A claim ended; what was kept under it is void."""
+        self._waiting.pop(key, None)
+
     def _closing(self, key: str, record: Record) -> Record:
-        """The last record of a claim takes along what was told since the one before."""
+        """The last record of a claim takes along what waits and what was told since the one before."""
         told = self.comments.noted(key, record)
         self.comments.stored(key)
-        return record.model_copy(update={"told": told})
+        return record.model_copy(update={"told": told, **self._waiting.pop(key, {})})
 
     def renewal_due(self, lease: Lease) -> bool:
         """Whether the lease has aged enough for a write to renew it."""

@@ -9,7 +9,7 @@ from selfheal.incidents.record import Record
 from selfheal.incidents.states import ENDED, Stage, State
 from selfheal.stages.modes import mode_for
 from selfheal.stages.work import Work
-from selfheal.tools.context import Measures, StageContext
+from selfheal.tools.context import Comment, Measures, StageContext
 
 #: Sources by stage; the credentials of each stage say the same (`stages.credentials`).
 _CLUSTER = frozenset({Stage.ANALYZE, Stage.DEPLOY})
@@ -24,8 +24,13 @@ def context_of(
     goal: Callable[[Record], bool],
     facts: dict[str, Any] | None = None,
     verification: Callable[[Record, Callable[..., None]], Measures] | None = None,
+    last: Iterable[State] = (),
+    tells: Callable[[State, Record], Comment | None] = lambda _to, _record: None,
 ) -> StageContext:
-    """The context for one agent. ``steps``: states it may ask for; ``goal``: when its part is done."""
+    """The context for one agent. ``steps``: states it may ask for; ``goal``: when its part is done.
+
+    ``last`` are the steps that end the work under the claim; ``tells`` is what people read with a step.
+    """
     assert work.incident is not None  # noqa: S101 - a stage's body runs only with an incident
     record = work.record
     context = StageContext(
@@ -44,7 +49,9 @@ def context_of(
             "mode": mode_for(work.settings, record),
             **(facts or {}),
         },
-        lease=lambda: work.lease,
+        last=frozenset(last),
+        tells=tells,
+        lease=lambda: work.holding,
         keep_claim=work.keep_claim,
         cluster_source=(lambda: work.cluster) if work.stage in _CLUSTER else None,
         tree_source=(lambda: work.tree) if work.stage in _TREE else None,

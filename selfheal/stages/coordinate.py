@@ -54,9 +54,12 @@ def settle(work: Work) -> bool:
         work.hand_over(error.code, error.message, error.hint)
         return False
     target = targets.completed(chosen, work.incident, _snapshot(work, chosen.target.namespace))
-    for section, value in (("target", target), ("source", chosen.source)):
-        if getattr(work.record, section) != value:
-            work.incident = work.manager.update(work.key, section, value, lease=work.lease)
+    # Both in one write, and stored before anybody else is looked for: of two about the same, one sees the other.
+    if work.record.target != target:
+        later = work.record.source != chosen.source
+        work.incident = work.manager.update(work.key, "target", target, lease=work.lease, later=later)
+    if work.record.source != chosen.source:
+        work.incident = work.manager.update(work.key, "source", chosen.source, lease=work.lease)
     work.summary = f"It is about {target.kind} {target.namespace}/{target.name}.".replace("about  ", "about ")
     return True
 

@@ -25,11 +25,12 @@ def serve(work: Work) -> None:
         raise Refused(f"{work.key} has no stored patch for the gate.", code="no-patch")
     patch = work.manager.get_patch(work.key, change.patch)
     work.verifies(State.FIX_GENERATED, GateVerifier(_base(work, change.base_sha), patch, work.settings))
-    record = work.step(State.FIX_GENERATED)
+    observes = mode_for(work.settings, work.record) == "observe"
+    record = work.step(State.FIX_GENERATED, last=not observes)
     signed = record.change
     progress.emit("gate", rules=[verdict.rule for verdict in signed.policy] if signed else [])
     work.summary = "The gate derived the change again and signed it."
-    if mode_for(work.settings, record) == "observe":
+    if observes:
         work.hand_over(
             "observe-mode",
             "The mode is observe: the proposed change is for a person to make.",

@@ -15,6 +15,7 @@ from selfheal.pulls.errors import NotReady
 from selfheal.stages import comments
 from selfheal.stages.context import context_of
 from selfheal.stages.work import Waiting, Work
+from selfheal.tools.context import Comment
 from selfheal.tools.standing import current, stands
 
 if TYPE_CHECKING:
@@ -24,6 +25,8 @@ OPENS = (State.PR_CREATED, State.INCIDENT_REQUIRES_HUMAN)
 SETTLES = (
     State.PR_MERGED, State.FIX_IN_PROGRESS, State.INCIDENT_RELEASED, State.INCIDENT_REQUIRES_HUMAN,
 )  # fmt: skip
+#: Steps that end the work under the claim; the rest end the incident and so free it anyway.
+_SETTLED = (State.PR_MERGED, State.FIX_IN_PROGRESS)
 #: Why a signed change cannot be written as it is: the newest base differs, or another run's key signed it.
 _AGAIN = frozenset({"stale-base", "signature"})
 
@@ -59,7 +62,13 @@ def let_go(work: Work) -> None:
 
 def _open(work: Work) -> None:
     context = context_of(
-        work, steps=OPENS, goal=lambda record: record.state is State.PR_CREATED, facts=_facts(work.record)
+        work,
+        steps=OPENS,
+        goal=lambda record: record.state is State.PR_CREATED,
+        facts=_facts(work.record),
+        # Waiting for people frees the claim.
+        last=(State.PR_CREATED,),
+        tells=_tells,
     )
     try:
         work.crew(context, "PR Manager")
@@ -70,6 +79,12 @@ def _open(work: Work) -> None:
         work.step(State.FIX_IN_PROGRESS, {"note": error.message[:300]})
         work.summary = f"The change is made again: {error.message}"
         return
+
+
+def _tells(to: State, record: Record) -> Comment | None:
+    if to is not State.PR_CREATED:
+        return None
+    return f"pull-request-{current(record).role}", comments.pull_request(record)
 
 
 def _facts(record: Record) -> dict[str, Any]:
@@ -87,7 +102,7 @@ def _settle(work: Work) -> None:
         return
     # The agent starts from what was just read; the merge and each proof read everything again.
     facts = {**_facts(work.record), "status": found}
-    context = context_of(work, steps=SETTLES, goal=lambda _record: True, facts=facts)
+    context = context_of(work, steps=SETTLES, goal=lambda _record: True, facts=facts, last=_SETTLED)
     try:
         work.crew(context, "PR Manager")
     except NotReady as error:
@@ -99,7 +114,6 @@ def _await(work: Work) -> tuple[dict[str, Any], str]:
     pull_request, heals = current(work.record), _heals(work)
     until = work.clock.monotonic() + work.settings.github.wait_for_review
     said = ""
-    let_go = False
     while True:
         found = stands(work.pulls.status(pull_request))
         if found["state"] != "open" or found["refused"] or found["rework"] or (found["mergeable"] and heals):
@@ -111,11 +125,9 @@ def _await(work: Work) -> tuple[dict[str, Any], str]:
         left = until - work.clock.monotonic()
         if left <= 0 or work.settings.dry_run:
             return found, reason
-        if not let_go:
-            work.let_go()
-            let_go = True
+        work.let_go()
         work.clock.sleep(min(work.settings.github.poll, left))
-    if let_go:
+    if work.holding is None:
         # People may have acted on the incident meanwhile; what they did comes first.
         work.incident = work.manager.heed(work.key)
         if work.record.state is State.PR_CREATED:

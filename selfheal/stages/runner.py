@@ -145,12 +145,12 @@ def _defect(stage: Stage, error: Exception) -> Defect:
 def _served(work: Work) -> StageReport:
     incident = work.manager.heed(work.key)
     if incident.record is None:
-        incident = work.manager.adopt(work.key)
+        incident = work.manager.begin(work.key)
     elif work.stage is Stage.COORDINATE and incident.record.state is State.INCIDENT_DETECTED:
         # Affected services are part of what coordinate reads.
         incident = work.manager.show(work.key)
     record = incident.record
-    assert record is not None  # noqa: S101 - adopt returns an incident with a record or raises
+    assert record is not None  # noqa: S101 - begin answers an incident with a record or raises
     work.incident = incident
     if record.state in ENDED:
         if record.state is State.INCIDENT_RELEASED and work.stage is Stage.PR:
@@ -177,10 +177,22 @@ def _served(work: Work) -> StageReport:
     waits = following.waits_for(work, record)
     if waits:
         raise Waiting(waits)
-    with work.claimed():
+    with work.claimed(_entered(work.stage, record.state)):
         body(work.stage)(work)
     # Every step and section was read back from Jira after it was written; that is what the report is made of.
     return _report(work, work.incident, work.summary)
+
+
+#: The work state that a stage enters with its claim.
+_ENTERS = {
+    (Stage.ANALYZE, State.INCIDENT_DETECTED): State.ANALYSIS_IN_PROGRESS,
+    (Stage.FIX, State.ANALYSIS_COMPLETE): State.FIX_IN_PROGRESS,
+    (Stage.DEPLOY, State.PR_MERGED): State.VERIFICATION_IN_PROGRESS,
+}
+
+
+def _entered(stage: Stage, state: State) -> State | None:
+    return _ENTERS.get((stage, state))
 
 
 def body(stage: Stage) -> Callable[[Work], None]:

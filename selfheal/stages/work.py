@@ -68,19 +68,30 @@ class Work:
         return self.record
 
     @contextmanager
-    def claimed(self) -> Iterator[Lease]:
-        """Holds the claim for the stage; it is let go whatever happens."""
+    def claimed(self, enter: State | None = None) -> Iterator[Lease]:
+        """Holds the claim for the stage; it is let go whatever happens. ``enter``: see `claim`.
+
+        What waits for the end of the claim is written at the end of the work, with the errors of any write.
+        """
         with ExitStack() as held:
             self._held = held
             try:
-                yield self.claim()
+                yield self.claim(enter)
+                if self.lease is not None:
+                    self.incident = self.manager.release(self.lease) or self.incident
             finally:
                 self.lease = None
 
-    def claim(self) -> Lease:
-        """Takes the claim (again). Raises Conflict when another holds it."""
-        self.lease = self._held.enter_context(self.manager.claim(self.key, self.stage))
+    def claim(self, enter: State | None = None) -> Lease:
+        """Takes the claim (again), and enters a work state with it. Raises Conflict when another holds it."""
+        self.lease = self._held.enter_context(self.manager.claim(self.key, self.stage, enter=enter))
+        self.incident = self.manager.seen(self.key)
         return self.lease
+
+    @property
+    def holding(self) -> Lease | None:
+        """The claim; None once it was let go with a step that ends the work under it. A lost one is still answered."""
+        return None if self.lease is None or self.lease.done else self.lease
 
     def let_go(self) -> None:
         """Frees the claim while people are waited for."""
@@ -92,9 +103,9 @@ class Work:
         if self.lease is not None:
             self.manager.renew(self.lease)
 
-    def step(self, to: State, metadata: Mapping[str, Any] | None = None) -> Record:
-        """A transition under our claim; the State Manager asks the verifier for the proof."""
-        self.incident = self.manager.transition(self.key, to, metadata, lease=self.lease)
+    def step(self, to: State, metadata: Mapping[str, Any] | None = None, *, last: bool = False) -> Record:
+        """A transition under our claim; the State Manager asks the verifier for the proof. ``last`` lets it go."""
+        self.incident = self.manager.transition(self.key, to, metadata, lease=self.holding, last=last)
         return self.record
 
     def hand_over(self, code: str, reason: str, hint: str = "") -> Incident:
@@ -102,7 +113,7 @@ class Work:
         # A diff or other lines stay lines of their own.
         text = ("\n" if "\n" in hint else " ").join((reason, hint)).strip()
         self.incident = self.manager.transition(
-            self.key, State.INCIDENT_REQUIRES_HUMAN, {"code": code, "reason": text}, lease=self.lease
+            self.key, State.INCIDENT_REQUIRES_HUMAN, {"code": code, "reason": text}, lease=self.holding
         )
         self.summary = reason
         return self.incident

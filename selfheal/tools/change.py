@@ -100,7 +100,7 @@ def _stored(
         decided_by=context.model,
         **details,
     )
-    context.store("change", change)
+    context.store("change", change, later=True)
     progress.emit("diff", diff=diff)
     return change
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ParamSpec, Protocol, TypeVar
 
@@ -17,6 +17,7 @@ from selfheal.incidents.states import Stage, State
 if TYPE_CHECKING:
     from selfheal.cluster.live import LiveCluster
     from selfheal.cluster.snapshot import Snapshot
+    from selfheal.jsm.adf import Block
     from selfheal.jsm.manager import Incident, JSMStateManager, Lease
     from selfheal.pulls.manager import PullRequests
     from selfheal.repair.plan import RepairResult
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 P = ParamSpec("P")
 T = TypeVar("T")
+#: Name and blocks of an internal comment.
+Comment = tuple[str, "Sequence[Block]"]
 #: Characters of incident text that are read.
 TEXT = 8_000
 
@@ -53,6 +56,10 @@ class StageContext:
     steps: frozenset[State]
     goal: Callable[[Record], bool]
     facts: Mapping[str, Any]
+    #: Steps that end the work under the claim: they let it go.
+    last: frozenset[State] = frozenset()
+    #: What people read of the record after a step, written with it.
+    tells: Callable[[State, Record], Comment | None] = lambda _to, _record: None
     lease: Callable[[], Lease | None] = lambda: None
     #: Called between the samples of a long measurement, so that the claim does not run out meanwhile.
     keep_claim: Callable[[], None] = lambda: None
@@ -108,12 +115,19 @@ class StageContext:
 
     def step(self, to: State, metadata: Mapping[str, Any]) -> Record:
         """A transition under the stage's claim. The State Manager asks the verifier for the proof."""
-        self.incident = self.manager.transition(self.key, to, dict(metadata) or None, lease=self.lease())
+        self.incident = self.manager.transition(
+            self.key,
+            to,
+            dict(metadata) or None,
+            lease=self.lease(),
+            last=to in self.last,
+            tells=lambda record: self.tells(to, record),
+        )
         return self.record
 
-    def store(self, section: str, value: object) -> Record:
-        """Writes one section of the record under the stage's claim."""
-        self.incident = self.manager.update(self.key, section, value, lease=self.lease())
+    def store(self, section: str, value: object, *, later: bool = False) -> Record:
+        """Writes one section of the record under the stage's claim; ``later`` with the next write, or at its end."""
+        self.incident = self.manager.update(self.key, section, value, lease=self.lease(), later=later)
         return self.record
 
     def text(self) -> str:

@@ -189,7 +189,7 @@ class JSMMetadataUpdaterTool(StageTool):
         if isinstance(given, AnalyzeMetadata):
             _at(context.record, Stage.ANALYZE, State.ANALYSIS_IN_PROGRESS)
             found = analysis.made(context, given.analysis)
-            context.store("analysis", found)
+            context.store("analysis", found, later=True)
             return {
                 "stored": "analysis",
                 "verdict": found.verdict,

@@ -68,17 +68,22 @@ class FakeLease:
     def __init__(self, manager, key, stage):
         self.manager, self.key, self.stage = manager, key, stage
         self.nonce, self.epoch, self.lost = secrets.token_hex(4), len(manager.claims) + 1, False
+        self.done = False
 
     def check(self):
         if self.lost:
             raise Conflict(f"The claim on {self.key} is over.", code="claim-lost")
 
+    def release(self):
+        self.done = self.done or not self.lost
+        self.lost = True
+        self.manager.holders.pop(self.key, None)
+
     def __enter__(self):
         return self
 
     def __exit__(self, *_error):
-        self.lost = True
-        self.manager.holders.pop(self.key, None)
+        self.release()
 
 
 class FakeManager:
@@ -181,7 +186,9 @@ class FakeManager:
         return self.patches[pointer.digest]
 
     def tell(self, key, name, blocks, *, lease=None):
-        self.told.append((key, name, list(blocks)))
+        # Like the real one: the same name is told once.
+        if all((key, name) != told[:2] for told in self.told):
+            self.told.append((key, name, list(blocks)))
 
     def link(self, key, other, *, lease=None):
         self.links.append((key, other))
