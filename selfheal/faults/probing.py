@@ -308,7 +308,7 @@ def probe_remedy(finding: Finding, name: str) -> Remedy:
     facts = finding.facts
     title = f"Let the {name} of {finding.object.name} ask what {finding.container} answers"
     candidates = tuple(facts["candidates"])
-    if finding.variant == "timing" and facts["word"] in _RAISED and facts["current"] is not None:
+    if finding.variant == "timing" and facts["word"] in _RAISED:
         minimum = {"timeoutSeconds": "", "failureThreshold": "3", "periodSeconds": "10"}.get(
             facts["word"], "30"
         )
