@@ -195,6 +195,11 @@ class Runner:
         }
 
 
+def quoted(text: str) -> str:
+    """As a YAML scalar on one line."""
+    return json.dumps(text)
+
+
 def kill_tree(process: subprocess.Popen[bytes]) -> None:
     """Ends the process and all that descend from it, as a machine that is switched off does."""
     parents: dict[int, list[int]] = {}
