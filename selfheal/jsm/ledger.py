@@ -96,11 +96,6 @@ class Ledger:
         """Whether a write may still rely on the look."""
         return self._clock.monotonic() - view.read_at <= self._fresh
 
-    def recent(self, key: str) -> View:
-        """The last look when it was just now, else a new one; for showing, not for deciding."""
-        view = self._peeked.get(key)
-        return view if view is not None and self.is_fresh(view) else self.read(key)
-
     def forget(self, key: str) -> None:
         """The next decision looks again, since time may pass before it."""
         self._looked.pop(key, None)

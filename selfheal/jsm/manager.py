@@ -122,7 +122,8 @@ class JSMStateManager:
 
     def search(self, states: Sequence[State] = (), max_results: int = 50) -> list[Incident]:
         """Incidents of ours by our label: those in ``states``, or all in flight and all asked to retry."""
-        found = self._queue.flying(states, max_results)
+        ours = [key for key, lease in self._leases.items() if not lease.over]
+        found = self._queue.flying(states, max_results, ours)
         # A resolved one is here only because its issue was not closed; nobody serves it, so it is closed on the spot.
         for incident in found:
             if (

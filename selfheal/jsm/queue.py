@@ -6,7 +6,7 @@ read again and checked against what was asked for.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from selfheal.config import Settings
@@ -75,9 +75,10 @@ class Queue:
 
         return self._read(jql, fits, limit)
 
-    def flying(self, states: Sequence[State], limit: int) -> list[Incident]:
+    def flying(self, states: Sequence[State], limit: int, ours: Collection[str] = ()) -> list[Incident]:
         """Incidents with our label, in ``states``; by default all in flight, ended ones to be retried, and resolved ones
-        whose issue a run of ours did not come to close."""
+        whose issue a run of ours did not come to close. Those in ``ours`` are claimed by this process, which knows them.
+        """
         wanted = tuple(State(state) for state in states) or _IN_FLIGHT
         names = one_of("labels", [labels.of(state) for state in wanted])
         resolved = f"labels = {quoted(labels.of(State.INCIDENT_RESOLVED))} AND statusCategory != Done"
@@ -106,7 +107,7 @@ class Queue:
                 or (record.state is State.INCIDENT_RESOLVED and people.seems_unfinished(incident, record))
             )
 
-        return self._read(jql, fits, limit, settled=bool(states) and set(wanted) <= ENDED)
+        return self._read(jql, fits, limit, settled=bool(states) and set(wanted) <= ENDED, ours=ours)
 
     def refuse_foreign(self, incident: Incident) -> None:
         """Raises Refused for an issue that is not an incident of the configured project and type."""
@@ -135,7 +136,13 @@ class Queue:
         ) and incident.issue_type.casefold() == kind.casefold()
 
     def _read(
-        self, jql: str, fits: Callable[[Incident], bool], limit: int, *, settled: bool = False
+        self,
+        jql: str,
+        fits: Callable[[Incident], bool],
+        limit: int,
+        *,
+        settled: bool = False,
+        ours: Collection[str] = (),
     ) -> list[Incident]:
         """What fits, read again first unless it is ``settled``: nobody acts on it, it is looked up."""
         found: list[Incident] = []
@@ -143,9 +150,11 @@ class Queue:
             if len(found) >= limit:
                 break
             try:
-                view = (
-                    self._ledger.parsed(issue, 0.0) if settled else self._ledger.recent(checked(issue["key"]))
-                )
+                key = checked(issue["key"])
+                if settled:
+                    view = self._ledger.parsed(issue, 0.0)
+                else:
+                    view = self._ledger.peek(key) if key in ours else self._ledger.read(key)
             except NotFound:
                 # Deleted since it was indexed.
                 continue
