@@ -203,7 +203,7 @@ def _failure(command: str, complaint: str, remote: str) -> SelfhealError:
     if remote and _REFUSED_LOGIN.search(complaint):
         return CredentialProblem(
             f"git {command}{where} was refused: {last}",
-            hint="Check that the token is valid and may read the contents of the repository.",
+            hint="Check that GITHUB_TOKEN is valid and may read the contents of the repository.",
         )
     if remote and _NO_SUCH.search(complaint):
         return ConfigurationProblem(

@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
 
-from selfheal.sandbox import scenario as scenarios
+from selfheal.sandbox import scenario as scenery
 from selfheal.sandbox.emulator import Emulator
 from selfheal.sandbox.github.app import GitHubEmulator
 from selfheal.sandbox.github.timing import Clock, MachineClock
@@ -40,7 +40,8 @@ class World:
     ``directory`` keeps the repositories and the kubeconfig ("" or None: a folder that is removed at the end). ``only``
     serves fewer parts; what is not served is reached elsewhere. ``approve_after``: seconds until the simulated person
     approves a pull request; None: nobody does. ``clock`` is that of Jira and GitHub, and of what was staged. ``sync`` is
-    real seconds between two looks of the GitOps loop at the branch; None: only `settle` looks.
+    real seconds between two looks of the GitOps loop at the branch; None: only `settle` looks. ``folder`` holds the
+    scenarios and their applications.
     """
 
     def __init__(
@@ -53,11 +54,13 @@ class World:
         approve_after: float | None = 0.5,
         clock: Clock | None = None,
         sync: float | None = SYNC,
+        folder: Path = scenery.FOLDER,
     ) -> None:
         self._stack = ExitStack()
         self._directory = directory
         self._names = tuple(scenarios)
         self._only = tuple(only)
+        self._scenery = folder
         self.clock = clock or MachineClock()
         self._sync = sync
         self._approve_after = approve_after
@@ -83,7 +86,7 @@ class World:
             server: Emulator = getattr(self, name)
             self._stack.enter_context(server)
         try:
-            self._stage([scenarios.load(name) for name in self._names])
+            self._stage([scenery.load(name, self._scenery) for name in self._names])
         except BaseException:
             self._stack.close()
             raise
@@ -98,7 +101,7 @@ class World:
 
     def _stage(self, staged: list[Scenario]) -> None:
         for name in dict.fromkeys(scenario.application for scenario in staged):
-            app = scenarios.application(name)
+            app = scenery.application(name, self._scenery)
             self.applications[name] = app
             ours = [scenario for scenario in staged if scenario.application == name]
             self._stage_application(app, ours)
@@ -107,7 +110,7 @@ class World:
                 self.file(scenario)
 
     def _stage_application(self, app: Application, staged: list[Scenario]) -> None:
-        commits = scenarios.history(app, staged, self.clock.now())
+        commits = scenery.history(app, staged, self.clock.now())
         history = [(commit.message, commit.files, commit.author, commit.at) for commit in commits]
         self.github.add_repository(app.repository, {}, history=history)
         if self._approve_after is not None:

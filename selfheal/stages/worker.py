@@ -6,6 +6,7 @@ import os
 import signal
 import sys
 import threading
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
@@ -37,7 +38,8 @@ def work(
 
     def forward(kind: str, data: dict[str, Any]) -> None:
         # Tools may run in threads of CrewAI's; a pipe takes one writer at a time.
-        with sending:
+        # Where the parent is gone, this stage finishes what it began: others can rely on its claim, not on half a step.
+        with sending, suppress(OSError):
             pipe.send((kind, data))
 
     progress.subscribe(forward)
