@@ -149,6 +149,8 @@ class Change(_Part):
     rendered: tuple[RenderedChange, ...] = ()
     policy: tuple[PolicyVerdict, ...] = ()
     requires_recreate: bool = False
+    #: Edited freely by an agent, not made from a remedy: only people merge it.
+    free: bool = False
     attempt: int = 1
     signature: str = ""
     decided_by: str = "builtin"

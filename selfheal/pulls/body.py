@@ -216,6 +216,12 @@ def _checked(change: Change) -> str:
         for verdict in change.policy
     ]
     text = "\n".join(row.replace("\n", " ") for row in rows) or "- No rule left a verdict."
+    if change.free:
+        return (
+            "## How it was checked\n\n**An agent edited these files freely; no known remedy stands behind them.** The gate "
+            "could not prove that they help. It proved that they apply, listed every rendered field that changes, and signed "
+            f"exactly these bytes. selfheal never merges this pull request by itself:\n\n{text}"
+        )
     return (
         "## How it was checked\n\nThe gate derived this change again from the commit it is based on, without a model, "
         f"and signed exactly these bytes:\n\n{text}"

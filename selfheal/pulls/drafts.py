@@ -28,6 +28,7 @@ def signature_holds(settings: Settings, key: str, record: Record) -> bool:
             attempt=record.attempt,
             base_sha=change.base_sha,
             digest=change.patch.digest,
+            free=change.free,
         )
         for repository in _repositories(settings, record)
     )

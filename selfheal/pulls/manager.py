@@ -172,6 +172,11 @@ class PullRequests:
         status = self.status(entry)
         if status.state == "merged" and status.ours:
             return self.merged(entry, status)
+        if entry.role == "fix" and record.change is not None and record.change.free:
+            raise NotReady(
+                "An agent edited this change freely, so the merge is for a person to make.",
+                code="free-change",
+            )
         into = drafts.base_branch(self._reader, record)
         if status.state == "open" and status.base not in ("", into):
             raise NeedsPerson(

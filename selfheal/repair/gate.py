@@ -1,7 +1,8 @@
 """The gate: derives the change again from the analysis, proves the stored patch against it, judges it, signs it.
 
 No model, no GitHub, no cluster. Whoever stored the patch is not believed: the patch must apply to the very commit
-that is checked out, and render to exactly what the analysis' remedy asks for.
+that is checked out, and render to exactly what the analysis' remedy asks for. Of a change that an agent edited freely less can
+be proven (`free`); its signature says so.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from selfheal.errors import NeedsPerson, Refused, SelfhealError
 from selfheal.incidents.errors import ProofRefused
 from selfheal.incidents.proofs import GateSigned, Proof
 from selfheal.incidents.record import Analysis, PolicyVerdict, Record, RenderedChange, Source, Target, Tried
+from selfheal.repair import free as free_edits
 from selfheal.repair.envelope import Envelope, apply, digest, unpack
 from selfheal.repair.goal import permitted
 from selfheal.repair.plan import derive, judge_proof, registries_in, remedy_of
@@ -37,10 +39,20 @@ def judge(
     tried: Sequence[Tried] = (),
     tools: Tools | None = None,
     now: datetime | None = None,
+    free: bool = False,
 ) -> tuple[PolicyVerdict, ...]:
     """One verdict a rule. The first rules that fail end it: what cannot be derived or proven is not judged further."""
     return _judged(
-        tree, patch, settings, analysis, source=source, target=target, tried=tried, tools=tools, now=now
+        tree,
+        patch,
+        settings,
+        analysis,
+        source=source,
+        target=target,
+        tried=tried,
+        tools=tools,
+        now=now,
+        free=free,
     )[0]
 
 
@@ -55,6 +67,7 @@ def _judged(
     tried: Sequence[Tried],
     tools: Tools | None,
     now: datetime | None,
+    free: bool,
 ) -> tuple[tuple[PolicyVerdict, ...], tuple[RenderedChange, ...]]:
     try:
         envelope = unpack(patch)
@@ -67,6 +80,12 @@ def _judged(
             *passed,
             PolicyVerdict(rule="remedy", passed=False, detail="There is no analysis with a cause."),
         ), ()
+    if free:
+        verdicts, rendered = free_edits.judged(
+            tree, changes, settings=settings, source=source, target=target, tools=tools,
+            now=now or SystemClock().now(),
+        )  # fmt: skip
+        return (*passed, *verdicts), rendered
     try:
         fault, remedy = remedy_of(analysis)
         if remedy.escalate:
@@ -125,6 +144,7 @@ class GateVerifier:
             tried=record.tried,
             tools=self._tools,
             now=None,
+            free=change.free,
         )
         broken = [verdict for verdict in verdicts if not verdict.passed]
         if broken:
@@ -141,7 +161,7 @@ class GateVerifier:
             "digest": change.patch.digest,
         }
         signing_key = self._settings.endpoints.signing_key.get_secret_value()
-        signature = sign(signing_key, attempt=record.attempt, **said)
+        signature = sign(signing_key, attempt=record.attempt, free=change.free, **said)
         signed = change.model_copy(
             update={
                 "signature": signature,

@@ -21,11 +21,22 @@ from selfheal.repair.objects import Object
 #: Paths that no change of ours touches, whatever the configuration: what a build, a forge or an editor executes.
 PROTECTED = (
     "**/.*/**", "**/.*", "**/CODEOWNERS", "**/OWNERS", "**/Makefile", "**/*.mk", "**/Dockerfile*", "**/Containerfile*",
-    "**/Jenkinsfile*", "**/Tiltfile", "**/Justfile", "**/*.sh", "**/*.bash", "**/*.ps1", "**/*.bat", "**/*.py",
-    "**/*.rb", "**/*.js", "**/*.ts", "**/*.go", "**/*.lock", "**/*-lock.*", "**/go.sum", "**/package.json",
+    "**/Jenkinsfile*", "**/Tiltfile", "**/Justfile", "**/*.sh", "**/*.bash", "**/*.ps1", "**/*.bat", "**/*.lock",
+    "**/*-lock.*", "**/go.sum", "**/package.json",
     "**/pom.xml", "**/build.gradle*", "**/*.tf", "**/*.tfvars", "**/skaffold.y*ml", "**/azure-pipelines*.y*ml",
     "**/bitbucket-pipelines.y*ml", "**/cloudbuild.y*ml", "**/buildspec*.y*ml", "**/docker-compose*.y*ml", "scripts/**",
     "hack/**", "bin/**",
+)  # fmt: skip
+#: Programs: a remedy never touches one; what an agent edits freely may be the service itself.
+PROGRAMS = ("**/*.py", "**/*.rb", "**/*.js", "**/*.ts", "**/*.go")
+#: Programs that a build or a test run executes, and tests: a free edit could pass by weakening what judges it.
+JUDGES = (
+    "**/setup.py", "**/conftest.py", "**/noxfile.py", "**/fabfile.py", "**/tasks.py", "**/Rakefile", "**/*.rake",
+    "**/*.gemspec", "**/magefile*.go", "**/gulpfile.*", "**/Gruntfile.*", "**/*.config.*", "**/pyproject.toml", "**/tox.ini",
+    "**/setup.cfg", "**/go.mod", "**/Cargo.toml", "**/build.rs", "**/CMakeLists.txt", "**/*.csproj", "**/*.sln", "**/BUILD",
+    "**/BUILD.bazel", "**/WORKSPACE", "**/WORKSPACE.*", "**/*.bzl", "**/*.gradle*", "**/test/**", "**/tests/**", "**/__tests__/**", "**/spec/**",
+    "**/testdata/**", "**/test_*", "**/*_test.*", "**/*.test.*", "**/*.spec.*", "**/*_spec.*", "**/*Test.java",
+    "**/*Tests.java", "**/*Test.kt", "**/*Tests.cs", "**/*Test.php",
 )  # fmt: skip
 _KEPT_KINDS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
 
@@ -40,6 +51,8 @@ class Proposal:
     #: Images that the repository already names, as registry hosts.
     registries: frozenset[str] = frozenset()
     now: datetime = field(default_factory=lambda: datetime.now(UTC))
+    #: Whether an agent edited the files freely; then programs may change, and what judges them may not.
+    free: bool = False
 
 
 def verdicts(proposal: Proposal, policy: Policy) -> tuple[PolicyVerdict, ...]:
@@ -81,7 +94,7 @@ def _allowed_paths(proposal: Proposal, policy: Policy) -> Iterator[str]:
 
 def _protected_paths(proposal: Proposal, policy: Policy) -> Iterator[str]:
     for path in proposal.files:
-        for pattern in (*PROTECTED, *policy.protected_paths):
+        for pattern in (*PROTECTED, *(JUDGES if proposal.free else PROGRAMS), *policy.protected_paths):
             if matches(path, pattern):
                 yield f"{path} is protected ({pattern})"
                 break

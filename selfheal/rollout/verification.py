@@ -244,7 +244,8 @@ def plan_of(record: Record, expected: Sequence[Mapping[str, Any]]) -> Plan:
     ref = ObjectRef(kind=target.kind, namespace=target.namespace, name=target.name)
     is_fix = pull is None or pull.role == "fix"
     # Where a person changed what was merged, the manifests alone say what has to run.
-    ours = is_fix and change is not None and (pull is None or pull.content_ours)
+    # Of a free change the fields are listed for people, and cut; the manifests say what has to run there as well.
+    ours = is_fix and change is not None and not change.free and (pull is None or pull.content_ours)
     return Plan(
         target=target,
         ref=ref,

@@ -30,4 +30,7 @@ def mode_for(settings: Settings, record: Record) -> Mode:
         fault = record.analysis.fault if record.analysis else ""
         if fault in service.modes_by_fault:
             modes.append(service.modes_by_fault[fault])
+    if record.change is not None and record.change.free:
+        # Nothing proves that it helps, so people decide.
+        modes.append("propose")
     return min(modes, key=_CAREFUL.index)

@@ -66,6 +66,12 @@ def store_remedy(context: StageContext) -> Change:
 def _store_edits(context: StageContext, title: str) -> Change:
     if not context.edits:
         raise Refused("No file was edited.", hint="Edit with repo_edit first.", code="nothing-proposed")
+    if suggested(context).decision == "propose":
+        raise Refused(
+            "The catalogue knows a remedy for this cause; free edits are for what it does not know.",
+            hint='Store that instead: {"change": {"use": "remedy"}}.',
+            code="remedy-known",
+        )
     files = {path: (context.tree().read(path), after) for path, after in context.edits.items()}
     return _stored(context, files, title=title or "Change the source", reason="", result=None)
 
@@ -89,6 +95,8 @@ def _stored(
             "policy": tuple(result.policy),
             "requires_recreate": result.requires_recreate,
         }
+    else:
+        details = {"free": True}
     change = Change(
         decision="propose",
         reason=clean.text(reason)[:1_000],
@@ -138,5 +146,6 @@ def judged(context: StageContext) -> tuple[PolicyVerdict, ...]:
         target=context.record.target,
         tried=context.record.tried,
         now=context.clock.now(),
+        free=True,
     )
     return verdicts

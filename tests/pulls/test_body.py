@@ -179,3 +179,9 @@ def test_hidden_data_is_a_hint_that_never_raises():
         "<!-- selfheal:data:v1 W10 -->",
     ):
         assert hidden(text) == {}
+
+
+def test_a_free_change_says_that_nothing_proves_that_it_helps():
+    text = body.fix_body(facts(change=facts().change.model_copy(update={"free": True})))
+    assert "edited these files freely" in text
+    assert "derived this change again" not in text

@@ -54,6 +54,15 @@ def test_approved_and_green_is_merged_with_who_and_what(shop):
     assert len(shop.git("rev-list", "main").split()) == 2
 
 
+def test_what_an_agent_edited_freely_is_merged_by_people_only(shop):
+    _made, record = approved(shop)
+    free = record.change.model_copy(update={"free": True})
+    with pytest.raises(NotReady) as refused:
+        shop.pulls().merge(KEY, record.model_copy(update={"change": free}))
+    assert refused.value.code == "free-change"
+    assert len(shop.git("rev-list", "main").split()) == 1
+
+
 @pytest.mark.parametrize("action", ["drop-before", "drop-after"])
 def test_a_lost_answer_to_the_merge_merges_once(shop, action):
     _made, record = approved(shop)

@@ -263,6 +263,49 @@ def test_a_credential_is_never_written(stage, text):
     assert code(use(context, "repo_create", path="new.yaml", text=text)) == "secret"
 
 
+@pytest.fixture
+def fixing(stage, tmp_path):
+    """A fix stage with free edits allowed, for the stored analysis given."""
+
+    def make(**analysis):
+        given = stage(policy={"code_changes": True})
+        use(given, "jsm_metadata_updater", incident_key=doubles.KEY, metadata={"analysis": {"finding": "f1"}})
+        found = given.record.analysis.model_copy(update=analysis)
+        record = given.record.model_copy(update={"state": State.FIX_IN_PROGRESS, "analysis": found})
+        made = stage(
+            Stage.FIX,
+            State.FIX_IN_PROGRESS,
+            tree=doubles.repository(tmp_path / "edited"),
+            policy={"code_changes": True},
+        )
+        made.incident = made.manager._keep(replace(made.incident, record=record))
+        return made
+
+    return make
+
+
+EDIT = {"path": "deploy/cart.yaml", "old": "memory: 128Mi", "new": "memory: 200Mi"}
+EDITS = {"change": {"use": "edits", "title": "Catch the empty cart"}}
+
+
+def test_free_edits_become_a_change_that_says_so(fixing):
+    context = fixing(fault="index-error")
+    use(context, "repo_edit", **EDIT)
+    told = use(context, "repo_validate")
+    assert told["passed"], told
+    assert use(context, "jsm_metadata_updater", incident_key=doubles.KEY, metadata=EDITS)["ok"]
+    assert context.record.change.free
+    assert context.record.change_waits_for_gate
+
+
+def test_where_the_catalogue_knows_a_remedy_it_counts(fixing):
+    context = fixing()
+    use(context, "repo_edit", **EDIT)
+    answer = use(context, "jsm_metadata_updater", incident_key=doubles.KEY, metadata=EDITS)
+    assert code(answer) == "remedy-known"
+    assert context.manager.patches == {}
+
+
 def test_a_remedy_that_escalates_is_not_stored(stage, tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()

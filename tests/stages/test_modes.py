@@ -1,0 +1,30 @@
+"""The most careful of all modes that apply."""
+
+from __future__ import annotations
+
+import pytest
+
+from selfheal.incidents.record import Analysis, Change
+from selfheal.stages.modes import mode_for
+from tests.crew import doubles
+
+
+@pytest.mark.parametrize(
+    ("general", "service", "by_fault", "free", "expected"),
+    [
+        ("heal", None, {}, False, "heal"),
+        ("heal", "propose", {}, False, "propose"),
+        ("propose", "heal", {}, False, "propose"),
+        ("heal", "heal", {"oom-killed": "observe"}, False, "observe"),
+        ("heal", "heal", {"bad-release": "observe"}, False, "heal"),
+        ("heal", "heal", {}, True, "propose"),
+        ("observe", None, {}, True, "observe"),
+    ],
+)
+def test_the_most_careful_mode_counts(general, service, by_fault, free, expected):
+    entry = {"name": "cart", "namespace": "shop", "mode": service, "modes_by_fault": by_fault}
+    record = doubles.record(
+        analysis=Analysis(verdict="fault", fault="oom-killed"),
+        change=Change(decision="propose", free=free),
+    )
+    assert mode_for(doubles.settings(mode=general, services=[entry]), record) == expected
