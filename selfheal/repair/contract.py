@@ -17,7 +17,7 @@ from selfheal.errors import Refused
 from selfheal.incidents.record import ObjectRef, RenderedChange
 from selfheal.repair.edits.data import same, with_removed, with_set
 from selfheal.repair.edits.nodes import EditRefused
-from selfheal.repair.goal import Goal
+from selfheal.repair.goal import Goal, Move, merged
 from selfheal.repair.objects import Object, is_hook, ref
 
 _HASHED = re.compile(r"^(?P<base>.+)-[a-z0-9]{10}$")
@@ -53,16 +53,16 @@ def prove(
     goals = tuple(goals)
     old, new = _index(before, namespace), _index(after, namespace)
     renamed = _renamed(old, new)
-    new = {renamed.get(key, key): _with_old_names(obj, renamed) for key, obj in new.items()}
+    new = _under_old_names(new, renamed)
     wanted = dict(old)
     removed = {goal.object for goal in goals if goal.op == "remove" and not goal.field}
-    for goal in goals:
+    for goal in merged(goals):
         if goal.object in removed:
             wanted.pop(goal.object, None)
             continue
         if goal.object not in wanted:
             raise ContractBroken(f"{goal.object} is not rendered here.")
-        wanted[goal.object] = intended(wanted[goal.object], goal)
+        wanted[goal.object] = _in_order(intended(wanted[goal.object], goal), new.get(goal.object), goal)
     if wanted.keys() != new.keys():
         odd = sorted(str(key) for key in wanted.keys() ^ new.keys())
         raise ContractBroken(f"The edit adds or removes {', '.join(odd[:3])}.")
@@ -72,7 +72,7 @@ def prove(
         for field, was, now in changed_fields(expected, new[key]):
             if (key, field) in varying:
                 continue
-            if sums and _is_checksum(field, was, now):
+            if sums and is_checksum(field, was, now):
                 consequences.append(RenderedChange(object=key, field=field, before=was, after=now))
                 continue
             raise ContractBroken(f"The edit leaves {key} with {field or 'other content'} = {_short(now)}.")
@@ -86,6 +86,14 @@ def prove(
         tuple(consequences),
         tuple(f"{key} {field}" for key, field in sorted(varying, key=str)),
     )
+
+
+def aligned(
+    before: Sequence[Object], after: Sequence[Object], namespace: str = ""
+) -> tuple[dict[ObjectRef, Object], dict[ObjectRef, Object]]:
+    """Both renderings by name, generated objects under the name they had before."""
+    old, new = _index(before, namespace), _index(after, namespace)
+    return old, _under_old_names(new, _renamed(old, new))
 
 
 def varies(
@@ -103,9 +111,49 @@ def varies(
 def intended(obj: Object, goal: Goal) -> Object:
     """The object with the goal reached. Raises ContractBroken when it cannot be."""
     try:
+        if isinstance(goal, Move):
+            return _moved(obj, goal)
         done = with_removed(obj, goal.path) if goal.op == "remove" else with_set(obj, goal.path, goal.value)
     except EditRefused as error:
         raise ContractBroken(f"{goal.object} has no place {goal.field}: {error.message}") from error
+    assert isinstance(done, dict)  # noqa: S101 - an object stays an object
+    return done
+
+
+def _in_order(expected: Object, got: Object | None, goal: Goal) -> Object:
+    """The named items of the list that the goal is about, in the order in which they are rendered.
+
+    A chart that makes a list out of a map sorts it. The order counts only where a variable is made of earlier ones.
+    """
+    if got is None or not goal.path or not goal.path[-1].startswith("name="):
+        return expected
+    where = pointer.join(*goal.path[:-1])
+    items, rendered = (pointer.resolve(obj, where, None) for obj in (expected, got))
+    names = _names(rendered)
+    if names is None or (own := _names(items)) is None or sorted(own) != sorted(names):
+        return expected
+    if any("$(" in str(item.get("value", "")) for item in items):
+        return expected
+    by_name = dict(zip(own, items, strict=True))
+    done = with_set(expected, goal.path[:-1], [by_name[name] for name in names])
+    assert isinstance(done, dict)  # noqa: S101 - an object stays an object
+    return done
+
+
+def _names(items: Any) -> list[str] | None:
+    """The names of a list's items where each has one of its own."""
+    if not isinstance(items, list) or not all(isinstance(item, dict) and "name" in item for item in items):
+        return None
+    names = [str(item["name"]) for item in items]
+    return names if len(set(names)) == len(names) else None
+
+
+def _moved(obj: Object, goal: Move) -> Object:
+    """The object with a value under its new name; a list item keeps its place."""
+    if goal.path[-1].startswith("name="):
+        done = with_set(obj, (*goal.path, "name"), str(goal.value).removeprefix("name="))
+    else:
+        done = with_set(with_removed(obj, goal.path), (*goal.path[:-1], str(goal.value)), goal.before)
     assert isinstance(done, dict)  # noqa: S101 - an object stays an object
     return done
 
@@ -150,6 +198,12 @@ def _renamed(old: dict[ObjectRef, Object], new: dict[ObjectRef, Object]) -> dict
     return found
 
 
+def _under_old_names(
+    new: dict[ObjectRef, Object], renamed: dict[ObjectRef, ObjectRef]
+) -> dict[ObjectRef, Object]:
+    return {renamed.get(key, key): _with_old_names(obj, renamed) for key, obj in new.items()}
+
+
 def _with_old_names(obj: Any, renamed: dict[ObjectRef, ObjectRef]) -> Any:
     names = {new.name: old.name for new, old in renamed.items()}
     return _replaced(obj, names) if names else obj
@@ -187,7 +241,8 @@ def _or_none(value: Any) -> Any:
     return None if value is _ABSENT else value
 
 
-def _is_checksum(field: str, was: Any, now: Any) -> bool:
+def is_checksum(field: str, was: Any, now: Any) -> bool:
+    """Whether a field is a pod annotation that sums up another object, before and after."""
     parts = pointer.parts(field)
     return (
         len(parts) > 2

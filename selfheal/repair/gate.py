@@ -109,7 +109,7 @@ def _judged(
         f"; reaches {', '.join(str(item) for item in reached)}" if reached else ""
     )
     passed.append(PolicyVerdict(rule="render-contract", passed=True, detail=told[:400]))
-    registries = registries_in(derived.locator.view, derived.located)
+    registries = registries_in(derived.locator.view, derived.located, proof)
     rest = judge_proof(proof, settings, now or SystemClock().now(), registries)
     return (*passed, *rest), proof.proven.changes
 

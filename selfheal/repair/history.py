@@ -11,7 +11,7 @@ from selfheal.errors import NotFound, SelfhealError
 from selfheal.incidents.record import ObjectRef
 from selfheal.repair.edits.data import same
 from selfheal.repair.locate import Located, Locator
-from selfheal.repair.objects import ref
+from selfheal.repair.objects import Object, ref
 from selfheal.repair.sources import source_for
 from selfheal.repair.view import View
 from selfheal.repository.tree import Commit, Tree
@@ -30,7 +30,7 @@ class History:
         self._unit = located.unit
         self._source = source_for(located.unit.kind, locator.tools)
         self._inputs = self._source.inputs(locator.view, located.unit)
-        self._objects: dict[str, dict[ObjectRef, Any]] = {}
+        self._objects: dict[str, dict[ObjectRef, Object]] = {}
 
     def commits(self) -> list[Commit]:
         """The newest commits that touch what the unit is rendered from, newest first."""
@@ -67,14 +67,34 @@ class History:
                 return commit
         return None
 
-    def _at(self, revision: str, wanted: ObjectRef, field: str) -> Any:
+    def span(self, wanted: ObjectRef, field: str, value: Any) -> list[Commit]:
+        """Commits that touch the unit, newest first, down to the one that replaced ``value``; [] when none did."""
+        commits = self.commits()
+        for position, commit in enumerate(commits):
+            before = self._at(f"{commit.sha}^", wanted, field)
+            if before is not _ABSENT and same(before, value):
+                return commits[: position + 1]
+        return []
+
+    def objects(self, revision: str, namespace: str) -> dict[ObjectRef, Object]:
+        """What the unit rendered to at a revision, {} when it did not render or there is no such revision."""
         if revision not in self._objects:
             try:
                 view = View(self._tree.at(revision))
                 objects = self._source.render(view, self._unit)
-                self._objects[revision] = {ref(obj, wanted.namespace): obj for obj in objects}
+                self._objects[revision] = {ref(obj, namespace): obj for obj in objects}
             except (NotFound, SelfhealError):
                 # The first commit has no parent; an older state may not render.
                 self._objects[revision] = {}
-        obj = self._objects[revision].get(wanted)
+        return self._objects[revision]
+
+    def inputs(self, revision: str) -> frozenset[str]:
+        """Files that the unit was rendered from at a revision; those of today where that is not known."""
+        try:
+            return self._source.inputs(View(self._tree.at(revision)), self._unit)
+        except (NotFound, SelfhealError):
+            return self._inputs
+
+    def _at(self, revision: str, wanted: ObjectRef, field: str) -> Any:
+        obj = self.objects(revision, wanted.namespace).get(wanted)
         return _ABSENT if obj is None else pointer.resolve(obj, field, None)

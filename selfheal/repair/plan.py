@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Literal
 
 from selfheal.clock import SystemClock
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Snapshot
+from selfheal.cluster.workloads import mappings
 from selfheal.config import Settings
 from selfheal.diagnosis.analysis import finding_of
 from selfheal.errors import NeedsPerson, NotFound, Refused
@@ -34,6 +37,7 @@ from selfheal.repair.immutable import immutable
 from selfheal.repair.locate import Live, Located, Locator
 from selfheal.repair.objects import Object, alike
 from selfheal.repair.proof import Proof, proof_of
+from selfheal.repair.release import Reverted, release_in, reverted
 from selfheal.repair.sources import source_for
 from selfheal.repair.sources.gitops import hints
 from selfheal.repair.spans import unless_spanning
@@ -44,6 +48,11 @@ from selfheal.repository.tree import Tree
 
 Decision = Literal["propose", "escalate", "none"]
 _ABSENT = object()
+_MANIFESTS = (".yaml", ".yml", ".json", ".tpl")
+#: The host of an image reference, as manifests, kustomizations and values files name images.
+_HOST = re.compile(
+    rb"""(?:image|repository|newName|name)["']?:[ ]*["']?([a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?)/[a-z0-9]"""
+)
 
 
 @dataclass(frozen=True)
@@ -86,6 +95,8 @@ class Derived:
     locator: Locator
     history: History
     relatives: Relatives
+    #: The way back where the remedy is to go back on a release, None otherwise.
+    release: Reverted | None = None
 
 
 class Drift(NeedsPerson):
@@ -123,10 +134,10 @@ def plan(
             target=target, tools=tools,
         )  # fmt: skip
         _unless_relapsed(derived, settings, now, tried)
-        for goal in derived.goals:
+        for goal in derived.goals if derived.release is None else ():
             if goal.path[-1:] == ("image",) and goal.op == "set":
                 unless_spanning(tree, derived.history, goal)
-        return _result(tree, derived, settings, fault.writes, now)
+        return _result(derived, settings, fault.writes, now, snapshot)
     except (NeedsPerson, EditRefused, Refused) as error:
         hint = f" {error.hint}" if error.hint else ""
         return RepairResult("escalate", f"{error.message}{hint}", title)
@@ -178,6 +189,10 @@ def derive(
     history = History(tree, locator, located)
     relatives = Relatives(locator, located, known)
     _unless_drifted(remedy.edits, located, analysis, snapshot)
+    asked = release_in(remedy.edits)
+    release = reverted(tree, locator, located, history, asked, analysis) if asked is not None else None
+    if release is not None:
+        return Derived(remedy, release.goals, located, locator, history, relatives, release)
     sources = Sources(
         analysis=analysis,
         policy=settings.policy,
@@ -238,6 +253,9 @@ def _unless_drifted(
         )
         if written is _ABSENT or runs is _ABSENT or isinstance(written, dict | list):
             continue
+        if edit.field == "/apiVersion":
+            # The API server answers in the version that it is asked for.
+            continue
         if not alike(written, runs):
             raise Drift(
                 f"{edit.object} runs with {edit.field} = {_short(runs)}, but {located.unit} says {_short(written)}.",
@@ -261,11 +279,13 @@ def _unless_relapsed(derived: Derived, settings: Settings, now: datetime, tried:
 
 
 def _result(
-    tree: Tree, derived: Derived, settings: Settings, writes: Sequence[str], now: datetime
+    derived: Derived, settings: Settings, writes: Sequence[str], now: datetime, snapshot: Snapshot | None
 ) -> RepairResult:
     proof, reached = _first_proven(derived)
     unit = derived.located.unit
-    verdicts = judge_proof(proof, settings, now, registries_in(derived.locator.view, derived.located))
+    verdicts = judge_proof(
+        proof, settings, now, registries_in(derived.locator.view, derived.located, proof, snapshot)
+    )
     fields = [goal.field for goal in derived.goals if not permitted(goal.field, writes)]
     verdicts = (
         PolicyVerdict(rule="fields", passed=not fields, detail=", ".join(fields)[:400]),
@@ -299,6 +319,8 @@ def _first_proven(derived: Derived) -> tuple[Proof, list[str]]:
     problems: list[str] = []
     spare: tuple[Proof, Mapping[str, bytes | None]] | None = None
     attempts = source.attempts(locator.view, unit, derived.goals)
+    if derived.release is not None and derived.release.whole is not None:
+        attempts = chain([derived.release.whole], attempts)
     while True:
         try:
             attempt = next(attempts, None)
@@ -330,13 +352,29 @@ def judge_proof(
     return (schema.verdict(before, after), *policy.verdicts(proposal, settings.policy))
 
 
-def registries_in(view: View, located: Located) -> frozenset[str]:
-    """Registries of the images that the unit's objects name now."""
+def registries_in(
+    view: View, located: Located, proof: Proof, snapshot: Snapshot | None = None
+) -> frozenset[str]:
+    """Registries of the images that the unit's objects name now; where the change names another one, also those
+    that other files of the repository name, and those from which containers of the snapshot run.
+    """
     from selfheal.repair import risks
 
-    return frozenset(
+    known = {
         policy.registry(image) for obj in located.objects for image in risks.images(obj).values() if image
-    )
+    }
+    _, after = proof.changed()
+    new = {policy.registry(image) for obj in after.values() for image in risks.images(obj).values() if image}
+    if new <= known:
+        return frozenset(known)
+    for data in view.read_many(path for path in view.files() if path.endswith(_MANIFESTS)).values():
+        known |= {match.decode("utf-8", "replace") for match in _HOST.findall(data)}
+    for pod in snapshot.list("Pod") if snapshot is not None else ():
+        status = pod.get("status")
+        for item in mappings(status.get("containerStatuses")) if isinstance(status, dict) else ():
+            if item.get("ready") is True and isinstance(item.get("image"), str):
+                known.add(policy.registry(item["image"]))
+    return frozenset(known)
 
 
 def _file_changes(files: Mapping[str, tuple[bytes | None, bytes | None]]) -> tuple[FileChange, ...]:
@@ -349,6 +387,7 @@ def _file_changes(files: Mapping[str, tuple[bytes | None, bytes | None]]) -> tup
 def _reason(derived: Derived, reached: Sequence[str]) -> str:
     origins = "; ".join(dict.fromkeys(goal.origin for goal in derived.goals if goal.origin))
     text = derived.remedy.reason.rstrip(".") + "."
+    text += f" {derived.release.story}" if derived.release is not None else ""
     text += f" The value comes from: {origins}." if origins else ""
     if reached:
         text += f" It reaches other environments too: {', '.join(reached)}."

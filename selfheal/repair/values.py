@@ -18,7 +18,7 @@ from selfheal.cluster import pointer
 from selfheal.cluster.quantity import quantity
 from selfheal.config.model import Policy
 from selfheal.errors import NeedsPerson
-from selfheal.faults.interface import AtLeast, Exact, FieldEdit, LastGood, NearName, OneOf, Query
+from selfheal.faults.interface import AtLeast, Exact, FieldEdit, LastGood, NearName, OneOf, Query, Release
 from selfheal.faults.nearness import likeness, nearest
 from selfheal.incidents.record import Analysis, Tried
 from selfheal.repair import amounts
@@ -139,6 +139,9 @@ def _options(edit: FieldEdit, query: Query, obj: Object, sources: Sources) -> It
             yield name, f"the existing {query.kind} that is plainly meant by {query.wanted}"
     elif isinstance(query, OneOf):
         yield from _one_of(edit, query, before, sources)
+    elif isinstance(query, Release):
+        # What git knows of it is asked for as a whole (`release`); here an older object of the cluster speaks.
+        yield from ((item.value, item.origin) for item in sources.analysis.last_good if item.field == edit.field)
     else:
         yield _raised(edit, query, before, sources)
 

@@ -13,12 +13,11 @@ from selfheal.cluster import pointer
 from selfheal.repair.edits.data import same, with_removed, with_set
 from selfheal.repair.edits.nodes import EditRefused
 from selfheal.repair.edits.splice import Text
-from selfheal.repair.goal import Goal
+from selfheal.repair.goal import Goal, Move
+from selfheal.repair.goal import merged as joined
 from selfheal.repair.objects import Object, alike, ref
 from selfheal.repair.sources.interface import Attempt, Unit
 from selfheal.repair.sources.layers import Layer, Path, layers, merged, walk
-from selfheal.repair.sources.plain import Move
-from selfheal.repair.sources.plain import merged as joined
 from selfheal.repair.sources.sites import Session
 from selfheal.repair.view import View
 from selfheal.repository.paths import below

@@ -76,16 +76,19 @@ class Helm(Source):
                 return [name]
         return names[:RELEASES]
 
-    def _output(self, view: View, unit: Unit) -> str:
+    def _output(self, view: View, unit: Unit, *, hooks: bool = False) -> str:
         files = view.read_many(self._copied(view, unit))
         missing = [path for path in unit.values if path not in files]
         if missing:
             raise SourceUnreadable(
                 f"The values file {missing[0]} is not in the repository.", hint="Add it, or name another."
             )
-        return self._run(unit, files, [inline_content(view, item) for item in unit.inline])
+        inline = [inline_content(view, item) for item in unit.inline]
+        return self._run(unit, files, inline, ["--skip-tests"] if hooks else ["--no-hooks"])
 
-    def _run(self, unit: Unit, files: dict[str, bytes], inline: list[dict[str, Any]]) -> str:
+    def _run(
+        self, unit: Unit, files: dict[str, bytes], inline: list[dict[str, Any]], more: list[str]
+    ) -> str:
         with tempfile.TemporaryDirectory(prefix="selfheal-render-") as folder:
             write_out(files, Path(folder))
             arguments = ["template", unit.release or "release", unit.path or "."]
@@ -93,7 +96,7 @@ class Helm(Source):
                 "--namespace",
                 unit.namespace or "default",
                 "--skip-schema-validation",
-                "--no-hooks",
+                *more,
             ]
             for path in unit.values:
                 arguments += ["--values", path]
@@ -115,6 +118,10 @@ class Helm(Source):
     @override
     def fresh(self, view: View, unit: Unit) -> list[Object]:
         return load(self._output(view, unit))
+
+    @override
+    def hooks(self, view: View, unit: Unit) -> list[Object]:
+        return [obj for obj in load(self._output(view, unit, hooks=True)) if is_hook(obj)]
 
     def _remembered(self, view: View, unit: Unit) -> str:
         files = view.read_many(self._copied(view, unit))

@@ -87,6 +87,10 @@ class Source(ABC):
         """The same rendered anew, for sources whose answer may vary from one time to the next."""
         return self.render(view, unit)
 
+    def hooks(self, view: View, unit: Unit) -> list[Object]:
+        """What runs beside a sync instead of being kept: the hooks of a chart, tests left out."""
+        return []
+
     @abstractmethod
     def inputs(self, view: View, unit: Unit) -> frozenset[str]:
         """Files that the rendering reads."""

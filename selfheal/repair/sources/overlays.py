@@ -13,11 +13,10 @@ from selfheal.errors import SelfhealError
 from selfheal.incidents.record import ObjectRef
 from selfheal.repair.edits.file import decode
 from selfheal.repair.edits.nodes import EditRefused, parse, value_of
-from selfheal.repair.goal import Goal
+from selfheal.repair.goal import Goal, merged
 from selfheal.repair.objects import Object, flattened, ref
 from selfheal.repair.sources.interface import Attempt
 from selfheal.repair.sources.kustomization import Closure, Kustomization
-from selfheal.repair.sources.plain import merged
 from selfheal.repair.sources.sites import (
     ContentSite,
     DocumentSite,

@@ -11,11 +11,10 @@ from typing_extensions import override
 
 from selfheal.cluster import pointer
 from selfheal.incidents.record import ObjectRef
-from selfheal.repair.edits.data import same
 from selfheal.repair.edits.file import EditedFile, decode
 from selfheal.repair.edits.nodes import EditRefused
 from selfheal.repair.edits.splice import Text
-from selfheal.repair.goal import Goal
+from selfheal.repair.goal import Goal, Move, merged
 from selfheal.repair.objects import Object, flattened, load, ref
 from selfheal.repair.sources.interface import Attempt, Kind, Source, SourceUnreadable, Unit
 from selfheal.repair.view import View
@@ -125,43 +124,6 @@ class Plain(Source):
             if file.after != data:
                 changes[path] = file.after
         yield Attempt(changes, f"edits {', '.join(changes)}")
-
-
-class Move(Goal):
-    """Two goals that are one: a value that keeps its content and gets another name. ``field`` is the old place."""
-
-
-def merged(goals: Sequence[Goal]) -> list[Goal]:
-    """The goals, with a set and a remove of the same value beside each other joined into a move."""
-    rest = list(goals)
-    found: list[Goal] = []
-    for goal in goals:
-        if goal.op != "set" or goal.before is not None or goal not in rest:
-            continue
-        for other in rest:
-            if _renames(other, goal):
-                rest.remove(goal)
-                rest.remove(other)
-                found.append(Move(goal.object, other.field, "set", goal.path[-1], other.before, goal.origin))
-                break
-    return [*found, *rest]
-
-
-def _renames(gone: Goal, come: Goal) -> bool:
-    return (
-        gone.op == "remove"
-        and gone.object == come.object
-        and len(gone.path) > 1
-        and gone.path[:-1] == come.path[:-1]
-        and same(_unnamed(gone, gone.before), _unnamed(come, come.value))
-    )
-
-
-def _unnamed(goal: Goal, value: object) -> object:
-    """A named list item without its name, which the move changes."""
-    if goal.path[-1].startswith("name=") and isinstance(value, dict):
-        return {key: item for key, item in value.items() if key != "name"}
-    return value
 
 
 def places(file: EditedFile, wanted: ObjectRef) -> list[tuple[int, tuple[str, ...]]]:

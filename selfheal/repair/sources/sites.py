@@ -12,8 +12,8 @@ from selfheal.cluster import pointer
 from selfheal.repair.edits.file import EditedFile
 from selfheal.repair.edits.nodes import EditRefused
 from selfheal.repair.edits.splice import Text
-from selfheal.repair.goal import Goal
-from selfheal.repair.sources.plain import Move, alter, reach
+from selfheal.repair.goal import Goal, Move
+from selfheal.repair.sources.plain import alter, reach
 from selfheal.repair.view import View
 
 _ABSENT = object()

@@ -18,10 +18,9 @@ from selfheal.repair.edits import emit
 from selfheal.repair.edits.data import wrapped
 from selfheal.repair.edits.file import decode
 from selfheal.repair.edits.nodes import EditRefused
-from selfheal.repair.goal import Goal
+from selfheal.repair.goal import Goal, Move, merged
 from selfheal.repair.objects import Object, documents, load
 from selfheal.repair.sources.interface import Attempt
-from selfheal.repair.sources.plain import Move, merged
 from selfheal.repair.view import View
 
 _DEFINE = re.compile(r"\{\{-?\s*define\s+\"([^\"]+)\"")
