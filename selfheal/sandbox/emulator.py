@@ -27,7 +27,7 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Any, Self
 
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import ClientDisconnected, HTTPException
 from werkzeug.routing import Map, Rule
 from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
@@ -141,7 +141,11 @@ class Emulator:
 
     def __call__(self, environ: dict[str, Any], start_response: Callable[..., Any]) -> Iterable[bytes]:
         request = Request(environ)
-        response = self._answer(request)
+        try:
+            response = self._answer(request)
+        except ClientDisconnected as error:
+            # A client that died while it sent its request: nobody waits for an answer.
+            raise Dropped from error
         return response(environ, start_response)
 
     def _answer(self, request: Request) -> Response:

@@ -46,7 +46,7 @@ class Kill(NthWrite):
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize(("nth", "action"), [(2, "drop-before"), (3, "drop-after")])
+@pytest.mark.parametrize(("nth", "action"), [(1, "drop-after"), (2, "drop-before")])
 def test_each_stage_is_killed_once_and_served_again(tmp_path, nth, action):
     clock = Shifted()
     pids = []
