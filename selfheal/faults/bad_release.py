@@ -14,11 +14,14 @@ be pulled, a limit, a variable, a probe or a command that changed with the image
 pod's words point at it.
 
 # What is changed
-The image goes back to the one the last good template ran.
+The commits that brought the release are found in git by what they change of the workload, and are reverted, so that
+it renders as it did when it worked. Without git history only the image goes back to the one the last good template
+ran, and only where that template proves that nothing else of the pods differs.
 
 # How safe that is
-The workload returns to a release that ran before. A release that migrates data may not be undone by its image
-alone; where the repository holds migrations, hooks or claims with it, a person decides.
+The workload returns to a release that ran before. Where migrations, hooks, Jobs, custom resource definitions,
+StatefulSets or claims came with the release or after it, or where a later commit changed the same lines, a person
+decides.
 """
 
 from __future__ import annotations
@@ -36,7 +39,7 @@ from selfheal.faults.calls import through
 from selfheal.faults.crashing import first_crash
 from selfheal.faults.evidence import newest_first, of_event, on_object, seconds_before, text_of
 from selfheal.faults.fields import container_fields
-from selfheal.faults.interface import Fault, FieldEdit, Finding, LastGood, Remedy
+from selfheal.faults.interface import Fault, FieldEdit, Finding, Release, Remedy
 from selfheal.incidents.record import Evidence, ObjectRef, Target
 
 #: Seconds a new pod must run without becoming ready for its release to be in question.
@@ -48,7 +51,14 @@ class BadRelease(Fault):
 
     id = "bad-release"
     blames = ("Deployment", "StatefulSet", "DaemonSet")
-    writes = container_fields("/image")
+    #: Values come from git history alone; what a release brought may be anything of the workload.
+    writes = (
+        *container_fields("/image"),
+        "/spec/**",
+        "/metadata/labels/*",
+        "/metadata/annotations/*",
+        "/data/*",
+    )
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
@@ -67,21 +77,46 @@ class BadRelease(Fault):
     def remedy(self, finding: Finding) -> Remedy:
         return Remedy(
             title=f"Return {finding.object.name} to the release that works",
-            edits=(FieldEdit(finding.object, finding.facts["field"], LastGood()),),
+            edits=(
+                FieldEdit(
+                    finding.object, finding.facts["field"], Release(finding.facts.get("alone") is True)
+                ),
+            ),
             reason=finding.summary,
         )
 
 
 def _other_image(
     snapshot: Snapshot, workload: Workload, container: Container
-) -> tuple[str, str, bool] | None:
-    """The image of the last good template where it is another one, where it stands, whether it still serves."""
+) -> tuple[str, str, bool, bool] | None:
+    """The image of the last good template where it is another one, where it stands, whether it still serves, and
+    whether nothing else of the pods differs.
+    """
     for older in earlier(snapshot, workload.object):
         image = pointer.resolve(older.spec, container.pointer + "/image")
         if isinstance(image, str):
-            same = image == container.spec.get("image")
-            return None if same else (image, older.origin, older.proven)
+            if image == container.spec.get("image"):
+                return None
+            alone = _without_image(older.spec, container.name) == _without_image(
+                workload.spec, container.name
+            )
+            return image, older.origin, older.proven, alone
     return None
+
+
+def _without_image(spec: dict[str, Any], name: str) -> dict[str, Any]:
+    """A pod spec without the image of one container."""
+    found = dict(spec)
+    for section in ("containers", "initContainers"):
+        items = spec.get(section)
+        if isinstance(items, list):
+            found[section] = [
+                {key: value for key, value in item.items() if key != "image"}
+                if isinstance(item, dict) and item.get("name") == name
+                else item
+                for item in items
+            ]
+    return found
 
 
 def _trouble(
@@ -115,11 +150,11 @@ def _unready(snapshot: Snapshot, container: Container, pod: Object) -> tuple[Evi
 def _finding(
     workload: Workload,
     container: Container,
-    older: tuple[str, str, bool],
+    older: tuple[str, str, bool, bool],
     trouble: tuple[tuple[Evidence, ...], float, str],
     services: tuple[ObjectRef, ...],
 ) -> Finding:
-    image, origin, serving = older
+    image, origin, serving, alone = older
     evidence, confidence, word = trouble
     field = workload.at(container.pointer + "/image")
     now: Any = container.spec.get("image")
@@ -144,7 +179,11 @@ def _finding(
             on_object(workload.ref, field, now, "The release that does not work"),
             before,
         ),
-        facts={"field": field, "last_good": [{"field": field, "value": image, "origin": origin}]},
+        facts={
+            "field": field,
+            "alone": alone,
+            "last_good": [{"field": field, "value": image, "origin": origin}],
+        },
         mitigation=(
             f"kubectl -n {workload.namespace} rollout undo deployment/{workload.ref.name}"
             if workload.ref.kind == "Deployment"

@@ -79,7 +79,17 @@ class LastGood:
     fallback: Exact | NearName | AtLeast | OneOf | None = None
 
 
-Query = Exact | NearName | AtLeast | OneOf | LastGood
+@dataclass(frozen=True)
+class Release:
+    """What the field was before the newest release, together with all else of the workload that came with it.
+
+    ``alone``: an older object of the cluster proves that nothing else of the pods differs.
+    """
+
+    alone: bool = False
+
+
+Query = Exact | NearName | AtLeast | OneOf | LastGood | Release
 
 
 @dataclass(frozen=True)

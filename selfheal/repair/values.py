@@ -141,7 +141,9 @@ def _options(edit: FieldEdit, query: Query, obj: Object, sources: Sources) -> It
         yield from _one_of(edit, query, before, sources)
     elif isinstance(query, Release):
         # What git knows of it is asked for as a whole (`release`); here an older object of the cluster speaks.
-        yield from ((item.value, item.origin) for item in sources.analysis.last_good if item.field == edit.field)
+        yield from (
+            (item.value, item.origin) for item in sources.analysis.last_good if item.field == edit.field
+        )
     else:
         yield _raised(edit, query, before, sources)
 

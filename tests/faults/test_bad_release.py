@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from selfheal.faults.interface import LastGood
+from selfheal.faults.interface import Release
 from tests.faults.kit import event, found, get, only, remedy, root
 from tests.support.cluster import Cluster, container, crashing, running
 
@@ -15,8 +15,16 @@ def test_new_release_crashes_old_one_serves() -> None:
     cluster.log("api-new-0", "app", "panic: nil map", previous=True)
     finding = only("bad-release", cluster)
     assert finding.facts["last_good"][0]["value"] == "r/app:1"
-    assert remedy(finding).edits[0].value == LastGood()
+    assert remedy(finding).edits[0].value == Release(alone=True)
     assert root(cluster) == ("bad-release", "Deployment shop/api")
+
+
+def test_more_than_the_image_came_with_the_release() -> None:
+    cluster = Cluster()
+    new = {"containers": [container(image="r/app:2", args=["--fast"])]}
+    cluster.deployment("api", new, status=crashing("Error", 2), before=OLD)
+    cluster.log("api-new-0", "app", "panic: nil map", previous=True)
+    assert remedy(only("bad-release", cluster)).edits[0].value == Release(alone=False)
 
 
 def test_new_release_never_ready() -> None:

@@ -86,9 +86,7 @@ class Helm(Source):
         inline = [inline_content(view, item) for item in unit.inline]
         return self._run(unit, files, inline, ["--skip-tests"] if hooks else ["--no-hooks"])
 
-    def _run(
-        self, unit: Unit, files: dict[str, bytes], inline: list[dict[str, Any]], more: list[str]
-    ) -> str:
+    def _run(self, unit: Unit, files: dict[str, bytes], inline: list[dict[str, Any]], more: list[str]) -> str:
         with tempfile.TemporaryDirectory(prefix="selfheal-render-") as folder:
             write_out(files, Path(folder))
             arguments = ["template", unit.release or "release", unit.path or "."]
