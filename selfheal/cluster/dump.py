@@ -7,11 +7,13 @@ file that cannot be read is named in ``incomplete`` and its kind stays unknown.
 from __future__ import annotations
 
 import json
+import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from selfheal.cluster.collector import settled, uncollected
 from selfheal.cluster.kinds import BY_KIND, BY_RESOURCE
 from selfheal.cluster.snapshot import Object, Snapshot
 from selfheal.cluster.times import event_time, parse
@@ -36,7 +38,9 @@ def load_dump(directory: Path) -> Snapshot:
             hint="Give the directory that `kubectl cluster-info dump --output-directory=DIR` wrote.",
         )
     reader = _Reader(directory)
-    reader.read()
+    with uncollected():
+        reader.read()
+        settled(len(reader.objects))
     if not reader.coverage and not reader.incomplete:
         raise ConfigurationProblem(
             f"{directory} holds no Kubernetes objects.",
@@ -153,6 +157,7 @@ class _Logs:
     def __init__(self, directory: Path) -> None:
         self._directory = directory
         self._files: dict[tuple[str, str, bool], dict[str, str] | None] = {}
+        self._folders: dict[str, frozenset[str]] = {}
 
     def read(self, namespace: str, pod: str, container: str, previous: bool) -> str | None:
         key = (namespace, pod, previous)
@@ -165,7 +170,7 @@ class _Logs:
         return found.get(container, found.get(""))
 
     def _load(self, namespace: str, pod: str, previous: bool) -> dict[str, str] | None:
-        if not _plain(namespace) or not _plain(pod):
+        if not _plain(namespace) or not _plain(pod) or pod not in self._pods(namespace):
             return None
         text = _text(
             self._directory / namespace / pod / ("logs.previous.txt" if previous else "logs.txt"), MAX_LOG
@@ -182,6 +187,17 @@ class _Logs:
             if not body.startswith(_NOT_A_LOG):
                 found[start.group(1)] = body
         return found
+
+
+    def _pods(self, namespace: str) -> frozenset[str]:
+        """Names in a namespace's folder, listed once: most pods of a large dump have no log in it."""
+        if namespace not in self._folders:
+            try:
+                names = frozenset(os.listdir(self._directory / namespace))
+            except OSError:
+                names = frozenset()
+            self._folders[namespace] = names
+        return self._folders[namespace]
 
 
 def _plain(name: str) -> bool:

@@ -13,12 +13,12 @@ _MISSING = object()
 
 def escape(part: str) -> str:
     """One reference token, escaped for use in a pointer."""
-    return part.replace("~", "~0").replace("/", "~1")
+    return part.replace("~", "~0").replace("/", "~1") if "~" in part or "/" in part else part
 
 
 def join(*parts: str | int) -> str:
     """A pointer from raw (unescaped) parts."""
-    return "".join(f"/{escape(str(part))}" for part in parts)
+    return "".join([f"/{escape(part if type(part) is str else str(part))}" for part in parts])
 
 
 def parts(pointer: str) -> tuple[str, ...]:

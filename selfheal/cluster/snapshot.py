@@ -10,7 +10,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import copy
 from datetime import datetime
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any, TypeVar
 
 from selfheal.cluster.kinds import BY_KIND
@@ -34,17 +34,21 @@ def metadata(obj: Mapping[str, Any]) -> Mapping[str, Any]:
 def ref_of(obj: Mapping[str, Any]) -> ObjectRef:
     """The name of an object."""
     meta = metadata(obj)
-    return ObjectRef(
-        kind=str(obj.get("kind", "")),
-        namespace=str(meta.get("namespace") or ""),
-        name=str(meta.get("name", "")),
-    )
+    return _named(str(obj.get("kind", "")), str(meta.get("namespace") or ""), str(meta.get("name", "")))
+
+
+@lru_cache(maxsize=65_536)
+def _named(kind: str, namespace: str, name: str) -> ObjectRef:
+    """References are asked for over and over and never change, so each is validated once."""
+    return ObjectRef(kind=kind, namespace=namespace, name=name)
 
 
 def owner_of(obj: Mapping[str, Any]) -> Mapping[str, Any]:
     """The controlling owner reference, {} when nothing owns the object."""
     owners = metadata(obj).get("ownerReferences")
-    owners = [owner for owner in owners if isinstance(owner, dict)] if isinstance(owners, list) else []
+    if not owners or not isinstance(owners, list):
+        return {}
+    owners = [owner for owner in owners if isinstance(owner, dict)]
     return next((owner for owner in owners if owner.get("controller")), owners[0] if owners else {})
 
 
@@ -120,7 +124,9 @@ class Snapshot:
 
     def manifest(self, ref: ObjectRef) -> tuple[str, Object] | None:
         """What the repository declares for an object, and in which file; None when that is not known."""
-        return self._manifests.get(ref) or self._manifests.get(ref.model_copy(update={"namespace": ""}))
+        if not self._manifests:
+            return None
+        return self._manifests.get(ref) or self._manifests.get(_named(ref.kind, "", ref.name))
 
     # What was read
 
@@ -185,24 +191,24 @@ class Snapshot:
     # Ownership
 
     @cached_property
-    def _owned(self) -> dict[tuple[str, str, str, str], builtins.list[Object]]:
-        """Pods, ReplicaSets and Jobs by (own kind, namespace, owner kind, owner name)."""
-        found: dict[tuple[str, str, str, str], builtins.list[Object]] = {}
+    def _owned(self) -> dict[tuple[str, str, str, str], builtins.list[tuple[Any, Object]]]:
+        """Pods, ReplicaSets and Jobs by (own kind, namespace, owner kind, owner name), each with its owner's uid."""
+        found: dict[tuple[str, str, str, str], builtins.list[tuple[Any, Object]]] = {}
         for kind in ("Pod", "ReplicaSet", "Job", "ControllerRevision"):
             for obj in self._by_kind.get(kind, _NOTHING):
                 owner = owner_of(obj)
                 if owner:
                     namespace = str(metadata(obj).get("namespace") or "")
                     key = (kind, namespace, str(owner.get("kind", "")), str(owner.get("name", "")))
-                    found.setdefault(key, []).append(obj)
+                    found.setdefault(key, []).append((owner.get("uid"), obj))
         return found
 
     def owned(self, owner: Object, kind: str) -> Sequence[Object]:
         """Objects of ``kind`` that ``owner`` controls, by name and, where both are known, by uid."""
         ref = ref_of(owner)
         uid = metadata(owner).get("uid")
-        children = self._owned.get((kind, ref.namespace, ref.kind, ref.name), _NOTHING)
-        return [child for child in children if not uid or owner_of(child).get("uid") in (None, "", uid)]
+        children = self._owned.get((kind, ref.namespace, ref.kind, ref.name), ())
+        return [child for held, child in children if not uid or not held or held == uid]
 
     def replica_sets(self, deployment: Object) -> Sequence[Object]:
         """The Deployment's ReplicaSets, newest revision first."""

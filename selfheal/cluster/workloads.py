@@ -193,8 +193,11 @@ def newest_job(snapshot: Snapshot, cron_job: Object) -> Object | None:
 
 def condition(obj: Object, kind: str) -> dict[str, Any]:
     """The condition of that type in an object's status, {} when it has none."""
-    found = mappings(mapping(obj.get("status")).get("conditions"))
-    return next((item for item in found if item.get("type") == kind), {})
+    found = mapping(obj.get("status")).get("conditions")
+    for item in found if isinstance(found, list) else ():
+        if isinstance(item, dict) and item.get("type") == kind:
+            return item
+    return {}
 
 
 def job_complete(job: Object) -> bool:

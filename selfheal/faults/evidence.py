@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from selfheal.cluster.snapshot import Object, Snapshot, ref_of
@@ -17,6 +17,7 @@ from selfheal.redaction import redactor
 QUOTED = 300
 #: … and of the text it is cut from.
 READ = 4_000
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def quoted(text: str) -> str:
@@ -63,7 +64,7 @@ def container_of(event: Object) -> str:
 
 def newest_first(events: Iterable[Object]) -> list[Object]:
     """Events by when they were last seen, newest first; ties by text, so order in the dump never matters."""
-    return sorted(events, key=lambda event: (str(event_time(event) or ""), text_of(event)), reverse=True)
+    return sorted(events, key=lambda event: (event_time(event) or _NEVER, text_of(event)), reverse=True)
 
 
 def seconds_before(snapshot: Snapshot, moment: datetime | None) -> float | None:

@@ -39,13 +39,15 @@ def references(spec: dict[str, Any]) -> Iterator[Reference]:
             # A name that stands twice can only be told by position.
             token: str | int = f"name={name}" if names.count(entry.get("name")) == 1 else index
             source = mapping(entry.get("valueFrom"))
-            for word, kind in _ENV:
-                base = container.pointer + pointer.join("env", token, "valueFrom", word)
-                yield from _one(kind, source.get(word), base, "name", container.name, f"variable {name}")
+            for word, kind in _ENV if source else ():
+                if word in source:
+                    base = container.pointer + pointer.join("env", token, "valueFrom", word)
+                    yield from _one(kind, source[word], base, "name", container.name, f"variable {name}")
         for index, entry in enumerate(mappings(container.spec.get("envFrom"))):
             for word, kind in _ENV_FROM:
-                base = container.pointer + pointer.join("envFrom", index, word)
-                yield from _one(kind, entry.get(word), base, "name", container.name, "envFrom")
+                if word in entry:
+                    base = container.pointer + pointer.join("envFrom", index, word)
+                    yield from _one(kind, entry[word], base, "name", container.name, "envFrom")
     for volume in mappings(spec.get("volumes")):
         name = str(volume.get("name", ""))
         if name.startswith("kube-api-access-"):
