@@ -72,13 +72,13 @@ def heal(
     from rich.console import Console
 
     from selfheal.cli.terminal import Presenter
-    from selfheal.redaction.logfilter import configure_logging
+    from selfheal.redaction.logfilter import configure_logging, level_of
     from selfheal.reports.result import run_document, write_result
     from selfheal.stages.dispatch import Dispatcher
 
     presenter = Presenter(Console(stderr=quiet, highlight=False), detail=detail)
     configure_logging(
-        Path("logs/selfheal.log"), str(flags.get("log_level") or environ.get("SELFHEAL_LOG_LEVEL") or "INFO")
+        Path("logs/selfheal.log"), level_of(flags.get("log_level") or environ.get("SELFHEAL_LOG_LEVEL"))
     )
     dispatcher = Dispatcher(environ, flags, presenter.event)
     started = dispatcher.clock.now()

@@ -44,7 +44,7 @@ def stage(
     from rich.console import Console
 
     from selfheal.cli.terminal import Presenter
-    from selfheal.redaction.logfilter import configure_logging
+    from selfheal.redaction.logfilter import configure_logging, level_of
     from selfheal.stages.dispatch import Dispatcher
 
     flags = {
@@ -54,7 +54,7 @@ def stage(
         "model": {"name": model},
     }
     presenter = Presenter(Console(stderr=form == "json", highlight=False))
-    configure_logging(Path("logs/selfheal.log"), log_level or os.environ.get("SELFHEAL_LOG_LEVEL") or "INFO")
+    configure_logging(Path("logs/selfheal.log"), level_of(log_level or os.environ.get("SELFHEAL_LOG_LEVEL")))
     dispatcher = Dispatcher(os.environ, flags, presenter.event, own_key=False)
     if not key:
         return _list(dispatcher, presenter, form)

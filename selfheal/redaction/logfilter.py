@@ -88,6 +88,11 @@ def log_file() -> Path | None:
     return Path(held.baseFilename) if held is not None else None
 
 
+def level_of(asked: str | None) -> str:
+    """The level asked for. One that does not exist is the settings' to refuse; until then INFO is logged."""
+    return asked if asked in LEVELS else "INFO"
+
+
 def configure_logging(path: Path, level: str) -> None:
     """Sends the process's log to ``path`` from ``level`` (DEBUG, INFO, WARNING or ERROR) on; may be called again.
 

@@ -82,6 +82,7 @@ class StagePool:
             report = self._buried(
                 child, stage, key, timed_out=self._clock.monotonic() >= started + self._timeout
             )
+            self._on_event(key, "error", {"stage": stage.value, "message": report.summary, "hint": report.hint})
         child.join(5)
         if child.is_alive():
             child.kill()

@@ -13,7 +13,7 @@ from typing import Any
 
 from selfheal import progress
 from selfheal.incidents.states import Stage
-from selfheal.redaction.logfilter import configure_logging, log_context
+from selfheal.redaction.logfilter import configure_logging, level_of, log_context
 
 
 def work(
@@ -45,7 +45,7 @@ def work(
     progress.subscribe(forward)
     log_context(run=environ.get("SELFHEAL_RUN_ID", ""), incident=key, stage=stage)
     if log:
-        configure_logging(Path(log), environ.get("SELFHEAL_LOG_LEVEL") or "INFO")
+        configure_logging(Path(log), level_of(environ.get("SELFHEAL_LOG_LEVEL")))
     report = serve(Stage(stage), key, environ, overlay=overlay)
     forward("report", report.document())
     pipe.close()

@@ -48,6 +48,7 @@ WRONG = {
     "jira elsewhere": ({"ATLASSIAN_API_URL": "http://127.0.0.1:9"}, 1, "cannot be reached"),
     "github token": ({"SELFHEAL_GITHUB_TOKEN": "not-a-token-of-this-site"}, 3, "GITHUB_TOKEN"),
     "github elsewhere": ({"SELFHEAL_GITHUB_SERVER_URL": "http://127.0.0.1:9"}, 1, "127.0.0.1"),
+    "log level": ({"SELFHEAL_LOG_LEVEL": "LOUD"}, 3, "log_level"),
     "plain http": ({"ATLASSIAN_API_URL": "http://jira.example"}, 3, "HTTP"),
 }
 
