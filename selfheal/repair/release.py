@@ -8,7 +8,7 @@ render to that state again for the workload. Only values from git history come o
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from selfheal.cluster import pointer
@@ -68,6 +68,26 @@ class _Case:
 def release_in(edits: Sequence[FieldEdit]) -> FieldEdit | None:
     """The edit that asks for a release to be gone back on."""
     return next((edit for edit in edits if isinstance(edit.value, Release)), None)
+
+
+def widened(locator: Locator, located: Located, edit: FieldEdit) -> Located:
+    """The unit together with the manifests of what the workload reads: plain files are no unit by themselves."""
+    unit, namespace = located.unit, edit.object.namespace
+    workload = located.object(edit.object)
+    if unit.kind != "plain" or workload is None:
+        return located
+    rendered = {ref(obj, namespace) for obj in located.objects}
+    files = list(unit.files)
+    for item in sorted(_read_by(namespace, workload) - rendered, key=str):
+        places = [
+            found.files[0]
+            for found in source_for("plain", locator.tools).units(locator.view, [item], "", namespace)
+        ]
+        beside = [path for path in places if path.rpartition("/")[0] == unit.path]
+        if len(beside or places) == 1:
+            files += beside or places
+    whole = replace(unit, files=tuple(dict.fromkeys(files)))
+    return Located(whole, locator.render(whole), located.mismatches)
 
 
 def reverted(
