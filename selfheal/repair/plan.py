@@ -37,7 +37,7 @@ from selfheal.repair.immutable import immutable
 from selfheal.repair.locate import Live, Located, Locator
 from selfheal.repair.objects import Object, alike
 from selfheal.repair.proof import Proof, proof_of
-from selfheal.repair.release import Reverted, release_in, reverted
+from selfheal.repair.release import Reverted, release_in, reverted, widened
 from selfheal.repair.sources import source_for
 from selfheal.repair.sources.gitops import hints
 from selfheal.repair.spans import unless_spanning
@@ -186,10 +186,12 @@ def derive(
     located = locator.find(
         refs, where, known, environment=target.environment if target else "", changed=changed
     )
+    asked = release_in(remedy.edits)
+    if asked is not None:
+        located = widened(locator, located, asked)
     history = History(tree, locator, located)
     relatives = Relatives(locator, located, known)
     _unless_drifted(remedy.edits, located, analysis, snapshot)
-    asked = release_in(remedy.edits)
     release = reverted(tree, locator, located, history, asked, analysis) if asked is not None else None
     if release is not None:
         return Derived(remedy, release.goals, located, locator, history, relatives, release)
