@@ -92,7 +92,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "verification": {"rollout_timeout": _local, "soak": max, "samples": max, "interval": max},
     "model": {
         "name": _local, "default_provider_model": _local, "calls": min, "input_tokens": min, "output_tokens": min,
-        "usd": min, "usd_per_million_input": max, "usd_per_million_output": max, "context_window": _local, "timeout": min,
+        "usd": min, "usd_per_day_repository": min, "usd_per_day_reporter": min, "usd_per_million_input": max, "usd_per_million_output": max, "context_window": _local, "timeout": min,
     },
     "policy": {
         "allowed_paths": _within, "protected_paths": _union, "max_files": min, "max_lines": min,
@@ -119,13 +119,22 @@ def tightened(central: Settings, local: Settings) -> Tightened:
         refused += [
             f"{group}.{name}".lstrip(".")
             for name, value in decided.items()
-            if value != getattr(below, name) and name in below.model_fields_set
+            if name in below.model_fields_set and _asked_more(getattr(below, name), value, rules[name])
         ]
         if group:
             values[group] = below.model_copy(update=decided)
         else:
             values |= decided
     return Tightened(local.model_copy(update=values), tuple(refused))
+
+
+def _asked_more(own: Any, decided: Any, rule: Rule) -> bool:
+    """Whether the service's own value was not simply taken or added to."""
+    if rule is _union:
+        return False
+    if rule is _least_hours:
+        return any(hours > decided[name] for name, hours in own.items())
+    return bool(own != decided)
 
 
 def _services(central: Settings, local: Settings, refused: list[str]) -> tuple[Service, ...]:

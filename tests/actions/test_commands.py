@@ -8,25 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from selfheal.actions import commands
+from tests.actions.runner_files import read_outputs
 
 
-def read_outputs(text):
-    """As the runner reads the file: ``name<<mark``, lines, ``mark``."""
-    found, lines = {}, iter(text.split("\n"))
-    for line in lines:
-        if not line:
-            continue
-        name, _sign, mark = line.partition("<<")
-        value = []
-        for inner in lines:
-            if inner == mark:
-                break
-            value.append(inner)
-        found[name] = "\n".join(value)
-    return found
-
-
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
 @given(value=st.text(alphabet=st.characters(exclude_characters="\r"), max_size=200))
 def test_an_output_comes_back_as_it_was_and_sets_no_other(value, tmp_path):
     path = tmp_path / "output"

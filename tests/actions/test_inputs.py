@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from selfheal.actions.inputs import FOREIGN, STAGES, event_key, read
@@ -101,6 +101,7 @@ def test_a_schedule_asks_for_everything():
     assert inputs.keys == ()
 
 
+@settings(deadline=None)
 @given(st.text(max_size=80))
 def test_whatever_a_key_is_it_is_plain_or_refused(key):
     inputs, found = read({**GOOD, "INPUT_INCIDENT": key})

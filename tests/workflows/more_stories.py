@@ -73,7 +73,7 @@ def test_a_job_killed_half_way_is_continued_by_the_next_run(second_repository):
             if runner.state(key) == "INCIDENT_RESOLVED":
                 break
         assert runner.state(key) == "INCIDENT_RESOLVED", f"killed in {left}"
-        assert len(runner.world.github.store.repository(runner.repository).issues) == 1, (
+        assert len(runner.world.github.hub.store.repository(runner.repository).issues) == 1, (
             "more than one pull request"
         )
 
@@ -124,7 +124,7 @@ def test_tests_that_fail_keep_the_change_from_being_signed(second_repository):
             "repository_dispatch", {"action": "jira-incident", "client_payload": {"incident": {"key": key}}}
         )
         assert runner.state(key) == "INCIDENT_REQUIRES_HUMAN"
-        assert not runner.world.github.store.repository(runner.repository).issues
+        assert not runner.world.github.hub.store.repository(runner.repository).issues
 
 
 def test_an_operations_repository_hands_an_incident_to_the_one_that_owns_the_service(second_repository):
@@ -147,7 +147,7 @@ def test_an_operations_repository_hands_an_incident_to_the_one_that_owns_the_ser
         ran = runner.run("schedule")
         assert ran.code == 0, ran.text[-4000:]
         assert runner.state(key) == "INCIDENT_DETECTED"
-        (told,) = github.store.repository(service).dispatches
+        (told,) = github.hub.store.repository(service).dispatches
         assert told["client_payload"] == {"incident": {"key": key}}
         assert "acme/shop contents:write" in (runner.folder / "store" / "app-tokens").read_text()
 
