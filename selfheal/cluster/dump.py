@@ -7,7 +7,6 @@ file that cannot be read is named in ``incomplete`` and its kind stays unknown.
 from __future__ import annotations
 
 import json
-import os
 import re
 from datetime import UTC, datetime
 from pathlib import Path
@@ -188,12 +187,11 @@ class _Logs:
                 found[start.group(1)] = body
         return found
 
-
     def _pods(self, namespace: str) -> frozenset[str]:
         """Names in a namespace's folder, listed once: most pods of a large dump have no log in it."""
         if namespace not in self._folders:
             try:
-                names = frozenset(os.listdir(self._directory / namespace))
+                names = frozenset(path.name for path in (self._directory / namespace).iterdir())
             except OSError:
                 names = frozenset()
             self._folders[namespace] = names

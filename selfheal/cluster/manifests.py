@@ -7,17 +7,20 @@ applied.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from selfheal.cluster.snapshot import Object, ref_of
+from selfheal.cluster.snapshot import Object, Snapshot, ref_of
 from selfheal.incidents.record import ObjectRef
 
 #: Bytes of a file, and files, that are read at most.
 MAX_FILE = 1024 * 1024
 MAX_FILES = 5_000
+_WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.:-]*[A-Za-z0-9])?")
 _KUSTOMIZATIONS = ("kustomization.yaml", "kustomization.yml", "Kustomization")
 #: What a kustomization may say without changing the objects it lists.
 _PLAIN = frozenset({"apiVersion", "kind", "resources", "metadata", "namespace"})
@@ -31,14 +34,49 @@ class Manifest:
     object: Object
 
 
-def read_manifests(directory: Path) -> dict[ObjectRef, Manifest]:
-    """Manifests by name. One without a namespace is found under namespace ""."""
+class Declared(Mapping[ObjectRef, tuple[str, Object]]):
+    """What a repository declares, (file, object) by name, made when it is first asked for: reading YAML costs more than a
+    whole diagnosis, and nothing is compared where everything is well.
+    """
+
+    def __init__(self, make: Callable[[], Mapping[ObjectRef, tuple[str, Object]]]) -> None:
+        self._make = make
+
+    @cached_property
+    def _held(self) -> Mapping[ObjectRef, tuple[str, Object]]:
+        return self._make()
+
+    def __getitem__(self, ref: ObjectRef) -> tuple[str, Object]:
+        return self._held[ref]
+
+    def __iter__(self) -> Iterator[ObjectRef]:
+        return iter(self._held)
+
+    def __len__(self) -> int:
+        return len(self._held)
+
+
+def declared_in(directory: Path, snapshot: Snapshot) -> Declared:
+    """What the plain manifests of a directory declare of the objects of a snapshot."""
+
+    def make() -> dict[ObjectRef, tuple[str, Object]]:
+        found = read_manifests(directory, snapshot.names())
+        return {ref: (item.path, item.object) for ref, item in found.items()}
+
+    return Declared(make)
+
+
+def read_manifests(directory: Path, names: frozenset[str] | None = None) -> dict[ObjectRef, Manifest]:
+    """Manifests by name. One without a namespace is found under namespace "".
+
+    With ``names`` files in which none of them stands as a word are not parsed.
+    """
     changed = _changed_by_kustomize(directory)
     found: dict[ObjectRef, list[Manifest]] = {}
     for path in _files(directory):
         if any(path.is_relative_to(folder) for folder in changed):
             continue
-        for document in _documents(path):
+        for document in _documents(path, names):
             if (
                 isinstance(document.get("metadata"), dict)
                 and document.get("kind")
@@ -80,13 +118,19 @@ def _in_chart(path: Path, directory: Path) -> bool:
     return False
 
 
-def _documents(path: Path) -> Iterator[dict[str, Any]]:
+def _documents(path: Path, names: frozenset[str] | None = None) -> Iterator[dict[str, Any]]:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError):
+        return
+    if names is not None and names.isdisjoint(_WORD.findall(text)):
+        return
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
     try:
-        loaded = list(YAML(typ="safe").load_all(path.read_text(encoding="utf-8")))
-    except (OSError, UnicodeDecodeError, YAMLError, ValueError, RecursionError):
+        loaded = list(YAML(typ="safe").load_all(text))
+    except (YAMLError, ValueError, RecursionError):
         return
     for document in loaded:
         if not isinstance(document, dict):

@@ -23,6 +23,8 @@ LogReader = Callable[[str, str, str, bool], str | None]
 
 _REVISION = "deployment.kubernetes.io/revision"
 _NOTHING: tuple[Object, ...] = ()
+#: Beside nothing: no repository is known.
+_NO_MANIFESTS: Mapping[ObjectRef, tuple[str, Object]] = {}
 
 
 def metadata(obj: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -90,7 +92,7 @@ class Snapshot:
         self._logs = logs
         self._sync = sync
         self._memo: dict[str, Any] = {}
-        self._manifests: Mapping[ObjectRef, tuple[str, Object]] = {}
+        self._manifests = _NO_MANIFESTS
         self._by_kind: dict[str, list[Object]] = {kind: [] for kind in coverage}
         self._by_name: dict[tuple[str, str, str], Object] = {}
         self._by_namespace: dict[tuple[str, str], list[Object]] = {}
@@ -116,7 +118,7 @@ class Snapshot:
         return found
 
     def beside(self, manifests: Mapping[ObjectRef, tuple[str, Object]]) -> Snapshot:
-        """The same cluster beside what a repository declares: (file, manifest) by name."""
+        """The same cluster beside what a repository declares: (file, manifest) by name. Looked at when asked for."""
         other = copy(self)
         other._memo = {}
         other._manifests = manifests
@@ -124,7 +126,7 @@ class Snapshot:
 
     def manifest(self, ref: ObjectRef) -> tuple[str, Object] | None:
         """What the repository declares for an object, and in which file; None when that is not known."""
-        if not self._manifests:
+        if self._manifests is _NO_MANIFESTS:
             return None
         return self._manifests.get(ref) or self._manifests.get(_named(ref.kind, "", ref.name))
 
@@ -150,6 +152,10 @@ class Snapshot:
     def namespaces(self) -> tuple[str, ...]:
         """Namespaces that hold something, sorted."""
         return tuple(sorted({namespace for _kind, namespace in self._by_namespace if namespace}))
+
+    def names(self) -> frozenset[str]:
+        """The names of all objects but events."""
+        return frozenset(name for kind, _namespace, name in self._by_name if kind != "Event")
 
     @cached_property
     def digest(self) -> str:

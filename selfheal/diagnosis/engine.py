@@ -4,14 +4,14 @@ verdict.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from selfheal.clock import Clock, SystemClock
 from selfheal.cluster.labels import selected_by
-from selfheal.cluster.snapshot import Snapshot, ref_of
+from selfheal.cluster.snapshot import Object, Snapshot, ref_of
 from selfheal.cluster.workloads import Workload, by_ref, workloads
 from selfheal.diagnosis import symptoms
 from selfheal.diagnosis.reduction import distance, front, reduced, touched, workload_of
@@ -84,18 +84,21 @@ def diagnose(
     excluded: Sequence[Tried] = (),
     clock: Clock | None = None,
     repository: Path | None = None,
+    declared: Mapping[ObjectRef, tuple[str, Object]] | None = None,
 ) -> Diagnosis:
     """The diagnosis of a snapshot, for a target when one is known or the text names one plainly.
 
-    With ``repository`` (a directory) what is live is compared with what stands there.
+    With ``repository`` (a directory) what is live is compared with the plain manifests there; with ``declared``, (file,
+    object) by name, with what a repository renders to.
     """
     clock = clock or SystemClock()
     began = clock.monotonic()
-    if repository is not None:
-        from selfheal.cluster.manifests import read_manifests
+    if declared is None and repository is not None:
+        from selfheal.cluster.manifests import declared_in
 
-        held = read_manifests(repository)
-        snapshot = snapshot.beside({ref: (item.path, item.object) for ref, item in held.items()})
+        declared = declared_in(repository, snapshot)
+    if declared is not None:
+        snapshot = snapshot.beside(declared)
     given = target is not None and bool(target.name)
     target = resolve(snapshot, target, incident_text)
     missing = _missing(snapshot, target)

@@ -30,7 +30,7 @@ from typing_extensions import override
 from selfheal.cluster import pointer
 from selfheal.cluster.quantity import quantity
 from selfheal.cluster.snapshot import Object, Snapshot, ref_of
-from selfheal.cluster.workloads import Workload, by_ref, mapping, ready
+from selfheal.cluster.workloads import Workload, by_ref, mapping, ready, workloads
 from selfheal.faults.absent import lacks_pods
 from selfheal.faults.backends import complaining
 from selfheal.faults.evidence import on_object
@@ -65,14 +65,16 @@ class Drift(Fault):
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
+        suffering = {item.namespace for item in workloads(snapshot) if _ill(item)}
         for kind in _KINDS:
             for obj in snapshot.list(kind):
-                held = snapshot.manifest(ref_of(obj))
+                # First whether it could matter: manifests are read only when one is asked for.
+                held = snapshot.manifest(ref_of(obj)) if _matters(snapshot, obj, suffering) else None
                 if held is None:
                     continue
                 path, declared = held
                 fields = list(_differences(snapshot, obj, declared))[:DIFFERENCES]
-                if fields and _matters(snapshot, obj):
+                if fields:
                     yield _finding(obj, path, declared, fields)
 
     @override
@@ -85,15 +87,15 @@ class Drift(Fault):
         )
 
 
-def _matters(snapshot: Snapshot, obj: Object) -> bool:
-    """Whether the object is not well, so that a difference may be why."""
+def _matters(snapshot: Snapshot, obj: Object, suffering: set[str]) -> bool:
+    """Whether the object is not well, or something in its namespace, so that a difference may be why."""
     ref = ref_of(obj)
     workload = by_ref(snapshot).get(ref)
     if workload is not None:
         return _ill(workload)
     if ref.kind == "Service" and complaining(snapshot, ref):
         return True
-    return any(_ill(item) for item in by_ref(snapshot).values() if item.namespace == ref.namespace)
+    return ref.namespace in suffering
 
 
 def _ill(workload: Workload) -> bool:

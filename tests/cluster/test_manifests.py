@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from selfheal.cluster.manifests import read_manifests
+from selfheal.cluster.manifests import Declared, read_manifests
+from selfheal.cluster.snapshot import Object
 from selfheal.incidents.record import ObjectRef
 
 ONE = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: settings, namespace: shop}\ndata: {A: '1'}\n"
@@ -41,3 +42,23 @@ def test_a_kustomization_that_only_lists_changes_nothing(tmp_path: Path) -> None
     (tmp_path / "a.yaml").write_text(ONE, encoding="utf-8")
     (tmp_path / "kustomization.yaml").write_text("resources: [a.yaml]\n", encoding="utf-8")
     assert REF in read_manifests(tmp_path)
+
+
+def test_files_in_which_no_name_stands_are_not_parsed(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text(ONE, encoding="utf-8")
+    (tmp_path / "b.yaml").write_text(ONE.replace("settings", "settings-of-another"), encoding="utf-8")
+    assert set(read_manifests(tmp_path, frozenset({"settings"}))) == {REF}
+    assert not read_manifests(tmp_path, frozenset({"setting", "another"}))
+
+
+def test_what_is_declared_is_made_when_it_is_asked_for() -> None:
+    asked: list[int] = []
+
+    def make() -> dict[ObjectRef, tuple[str, Object]]:
+        asked.append(1)
+        return {REF: ("a.yaml", {"kind": "ConfigMap"})}
+
+    declared = Declared(make)
+    assert not asked
+    assert (declared[REF][0], list(declared), len(declared)) == ("a.yaml", [REF], 1)
+    assert len(asked) == 1

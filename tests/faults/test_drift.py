@@ -5,7 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+from ruamel.yaml import YAML
+
+from selfheal.cluster.manifests import Declared
+from selfheal.cluster.snapshot import Object
 from selfheal.diagnosis.engine import diagnose
+from selfheal.incidents.record import ObjectRef
 from tests.faults.kit import served
 from tests.support.cluster import Cluster, container, crashing
 
@@ -81,3 +86,25 @@ def test_no_manifest_no_drift(tmp_path: Path) -> None:
     served(cluster, "web")
     (tmp_path / "broken.yaml").write_text("a: [", encoding="utf-8")
     assert root(cluster, tmp_path) == "env-var-invalid"
+
+
+def test_manifests_of_what_is_well_are_not_even_read(tmp_path: Path) -> None:
+    asked: list[int] = []
+
+    def make() -> dict[ObjectRef, tuple[str, Object]]:
+        asked.append(1)
+        return {}
+
+    assert diagnose(live(well=True).snapshot(), declared=Declared(make)).verdict == "healthy"
+    assert not asked
+    assert diagnose(live().snapshot(), declared=Declared(make)).verdict == "fault"
+    assert asked
+
+
+def test_what_was_rendered_is_compared_alike() -> None:
+    manifest = YAML(typ="safe").load(MANIFEST)
+    ref = ObjectRef(kind="Deployment", namespace="shop", name="api")
+    answer = diagnose(live().snapshot(), declared={ref: ("overlays/live (rendered)", manifest)})
+    assert answer.root is not None
+    assert answer.root.fault == "drift"
+    assert "overlays/live (rendered)" in answer.root.summary
