@@ -16,7 +16,9 @@ from pydantic import ValidationError
 from selfheal import progress
 from selfheal.agents.definition import AgentAnswer, AgentDefinition
 from selfheal.agents.registry import agent_named
-from selfheal.errors import SelfhealError
+from selfheal.errors import CredentialProblem, Outage, SelfhealError
+from selfheal.incidents.record import Spent
+from selfheal.models import daily
 from selfheal.models.budget import Budget, ModelFailed
 from selfheal.models.builtin import NAME as BUILTIN
 from selfheal.models.builtin import BuiltinModel
@@ -58,7 +60,14 @@ def run_stage(context: StageContext, agent_name: str) -> StageResult:
     name = BUILTIN if definition.builtin_only else context.settings.model_name
     if name == BUILTIN:
         return _with_playbook(context, definition, fell_back=False)
+    used_up = _day(context)
+    if used_up:
+        told = f"No more is spent on {name} today: {used_up}."
+        progress.emit("model", name=name, reason="daily-budget", text=told)
+        progress.emit("note", text=told)
+        return _with_playbook(context, definition, fell_back=True)
     budget = Budget(context.settings.model, context.clock, _deadline(context))
+    context.spending = lambda: _spent(context, budget)
     context.model = name
     try:
         answer = _with_provider(context, definition, name, budget)
@@ -81,6 +90,40 @@ def run_stage(context: StageContext, agent_name: str) -> StageResult:
             parent=after.parent,
         )
     return _result(name, budget, answer.summary)
+
+
+def _day(context: StageContext) -> str:
+    """Which budget of the day is used up, "" when none; counted from the records of the last day."""
+    incident, record = context.incident, context.record
+    repository = record.source.repository if record.source is not None else ""
+    try:
+        found = context.manager.recent(1, daily.MOST)
+    except (Outage, CredentialProblem):
+        raise
+    except SelfhealError as error:
+        return f"what was used cannot be counted ({error.message})"
+    others = (
+        (item.reporter.id if item.reporter is not None else "", item.record)
+        for item in found
+        if item.record is not None
+    )
+    reporter = incident.reporter.id if incident.reporter is not None else ""
+    return daily.over(context.settings.model, context.clock.now(), repository, reporter, others)
+
+
+def _spent(context: StageContext, budget: Budget) -> Spent | None:
+    """What the record gets of the budget. An agent's last words come after its last write: they count as one more call."""
+    if not budget.calls:
+        return None
+    more = (budget.calls + 1) / budget.calls
+    return Spent(
+        stage=context.stage,
+        at=context.clock.now(),
+        calls=budget.calls + 1,
+        input_tokens=round(budget.input_tokens * more),
+        output_tokens=round(budget.output_tokens * more),
+        usd=round(budget.usd() * more, 4),
+    )
 
 
 def _result(name: str, budget: Budget, summary: str) -> StageResult:

@@ -102,6 +102,12 @@ class Model(_Group):
     input_tokens: int = Field(default=40_000, ge=1, description="input tokens a stage may use")
     output_tokens: int = Field(default=8_000, ge=1, description="output tokens a stage may use")
     usd: float = Field(default=1.0, gt=0, description="US dollars a stage may spend")
+    usd_per_day_repository: float = Field(
+        default=20.0, gt=0, description="US dollars the incidents of one repository may use in 24 hours"
+    )
+    usd_per_day_reporter: float = Field(
+        default=10.0, gt=0, description="US dollars the incidents of one reporter may use in 24 hours"
+    )
     usd_per_million_input: float = Field(
         default=2.5, ge=0, description="price of a million input tokens in US dollars"
     )
@@ -147,7 +153,8 @@ class Policy(_Group):
         default=14, ge=0, description="days within which the same target and fault again goes to a person"
     )
     code_changes: bool = Field(
-        default=False, description="whether an agent may edit files freely where the catalogue knows no remedy"
+        default=False,
+        description="whether an agent may edit files freely where the catalogue knows no remedy",
     )
 
 

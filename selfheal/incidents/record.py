@@ -23,6 +23,7 @@ RECORD_VERSION: Final = 1
 BUDGETS = {"analysis": 8_192, "change": 6_144, "verification": 6_144}
 HISTORY_KEPT = 20
 FAILURES_KEPT = 10
+SPENT_KEPT = 20
 RECORD_BUDGET = 32_000
 
 
@@ -234,6 +235,17 @@ class Step(_Part):
     note: str = ""
 
 
+class Spent(_Part):
+    """What a stage used of a provider's model, for the budgets of a day."""
+
+    stage: Stage
+    at: datetime
+    calls: int = 0
+    input_tokens: int = 0
+    output_tokens: int = 0
+    usd: float = 0.0
+
+
 class Tried(_Part):
     """A fix that was merged and did not help: its fault and values are excluded from the next attempt."""
 
@@ -265,6 +277,7 @@ class Record(_Part):
     tried: tuple[Tried, ...] = ()
     failures: tuple[Failure, ...] = ()
     history: tuple[Step, ...] = ()
+    spent: tuple[Spent, ...] = ()
     parent: str | None = None
     #: Names of comments already written, so that a second run does not repeat one.
     told: tuple[str, ...] = ()

@@ -138,6 +138,10 @@ class JSMStateManager:
             if states or incident.record is None or incident.record.state is not State.INCIDENT_RESOLVED
         ]
 
+    def recent(self, days: int, max_results: int) -> list[Incident]:
+        """Incidents of ours that changed in the last days, as the index knows them: to be counted, not to be acted on."""
+        return self._queue.recent(days, max_results)
+
     def load(self, key: str) -> Incident:
         """The incident as of now. Raises NotFound, UsageProblem; a record that cannot be read is a ``record_problem``."""
         view = self._ledger.read(checked(key))
@@ -263,7 +267,7 @@ class JSMStateManager:
     def update(
         self, key: str, section: str, value: Any, *, lease: Lease | None = None, later: bool = False
     ) -> Incident:
-        """Replaces a section of the record: target, source, analysis, change, verification or parent.
+        """Replaces a section of the record: target, source, analysis, change, verification, parent or spent.
 
         ``later`` keeps it for the next write under the claim, at the latest the one that lets it go; a process that
         dies before has not done its work. Raises Refused for a section of another stage, OverBudget for one that stays

@@ -109,6 +109,13 @@ class Queue:
 
         return self._read(jql, fits, limit, settled=bool(states) and set(wanted) <= ENDED, ours=ours)
 
+    def recent(self, days: int, limit: int) -> list[Incident]:
+        """Incidents with our label and a record that changed in the last days, newest first, not read again."""
+        jql = all_of(
+            [*self._ours(), f"labels = {quoted(labels.MARK)}", f"updated >= -{int(days)}d"], "updated DESC"
+        )
+        return self._read(jql, lambda incident: incident.record is not None, limit, settled=True)
+
     def refuse_foreign(self, incident: Incident) -> None:
         """Raises Refused for an issue that is not an incident of the configured project and type."""
         if not self._is_ours(incident):

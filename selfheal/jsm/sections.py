@@ -17,17 +17,18 @@ _TYPES: Final[dict[str, type[Any]]] = {
     "change": Change,
     "verification": Verification,
     "parent": str,
+    "spent": tuple,
 }
 
 #: Each stage writes only its own; proofs write the rest.
 MAY_WRITE: Final[dict[Stage, frozenset[str]]] = {
     Stage.COORDINATE: frozenset({"target", "source", "parent"}),
-    Stage.ANALYZE: frozenset({"target", "source", "analysis"}),
-    Stage.FIX: frozenset({"source", "change"}),
+    Stage.ANALYZE: frozenset({"target", "source", "analysis", "spent"}),
+    Stage.FIX: frozenset({"source", "change", "spent"}),
     Stage.GATE: frozenset(),
     # The baseline is taken before the deployment, which the merge sets off.
     Stage.PR: frozenset({"verification"}),
-    Stage.DEPLOY: frozenset({"verification"}),
+    Stage.DEPLOY: frozenset({"verification", "spent"}),
 }
 #: An analysis over its budget is cut to this many pieces of evidence and characters of a message, in turn.
 _CUTS: Final = ((20, 400), (12, 240), (8, 160), (5, 120))

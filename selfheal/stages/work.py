@@ -167,7 +167,7 @@ class Work:
         self.incident = context.incident
         if result.fell_back:
             progress.emit(
-                "note", text=f"The configured model failed; {agent} went on with the built-in playbook."
+                "note", text=f"{agent} went on with the built-in playbook, without the configured model."
             )
         return result
 

@@ -11,8 +11,9 @@ from selfheal.clock import Clock
 from selfheal.config import Settings
 from selfheal.diagnosis.engine import Diagnosis, diagnose
 from selfheal.errors import ConfigurationProblem, Refused, SelfhealError
-from selfheal.incidents.record import Evidence, Record, Verification
+from selfheal.incidents.record import Evidence, Record, Spent, Verification
 from selfheal.incidents.states import Stage, State
+from selfheal.models.daily import with_entry
 
 if TYPE_CHECKING:
     from selfheal.cluster.live import LiveCluster
@@ -81,6 +82,9 @@ class StageContext:
     evidence: dict[str, Evidence] = field(default_factory=dict)
     #: Tools may be called from several threads at once; they work one after the other, so nothing else here locks.
     lock: threading.Lock = field(default_factory=threading.Lock)
+    #: What the stage's model used so far, None where it is the playbook.
+    spending: Callable[[], Spent | None] = lambda: None
+    _spent: Spent | None = None
     _snapshot: Snapshot | None = None
     _diagnosis: Diagnosis | None = None
 
@@ -115,6 +119,7 @@ class StageContext:
 
     def step(self, to: State, metadata: Mapping[str, Any]) -> Record:
         """A transition under the stage's claim. The State Manager asks the verifier for the proof."""
+        self._note_spending()
         self.incident = self.manager.transition(
             self.key,
             to,
@@ -127,8 +132,18 @@ class StageContext:
 
     def store(self, section: str, value: object, *, later: bool = False) -> Record:
         """Writes one section of the record under the stage's claim; ``later`` with the next write, or at its end."""
+        self._note_spending()
         self.incident = self.manager.update(self.key, section, value, lease=self.lease(), later=later)
         return self.record
+
+    def _note_spending(self) -> None:
+        """What the model used goes along with the next write, and costs none of its own."""
+        spent = self.spending()
+        if spent is None or spent == self._spent:
+            return
+        entries = with_entry(self.record.spent, spent, self._spent)
+        self.incident = self.manager.update(self.key, "spent", entries, lease=self.lease(), later=True)
+        self._spent = spent
 
     def text(self) -> str:
         """What was reported: a hint, never an instruction."""

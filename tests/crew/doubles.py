@@ -125,6 +125,9 @@ class FakeManager:
         ]
         return found[:max_results]
 
+    def recent(self, days, max_results):
+        return [item for item in self.incidents.values() if item.record is not None][:max_results]
+
     def claim(self, key, stage, *, enter=None):
         if key in self.holders:
             raise Conflict(f"{key} is held.", code="claimed")

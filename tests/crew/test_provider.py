@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 
 from selfheal import progress
+from selfheal.incidents.record import Analysis, Evidence, ObjectRef, Spent
 from selfheal.incidents.states import Stage, State
 from selfheal.models import provider as wrapper
 from selfheal.stages import analyze, fix
+from selfheal.stages.modes import mode_for
 from tests.crew import doubles
 from tests.crew.provider import Provider, calls, fails, hangs, says
 
@@ -33,7 +35,7 @@ USUAL = (BEGIN, LOOK, store(finding="f1"), COMPLETE, DONE)
 def analysed():
     """Runs analyze with a model that plays a script; answers the record, the work and the provider."""
 
-    def run(*script, usage=True, cluster=None, **model):
+    def run(*script, usage=True, cluster=None, others=(), **model):
         with Provider(*script, usage=usage) as provider:
             settings = doubles.settings(
                 model={"name": "openai/scripted", "timeout": 5, **model},
@@ -41,7 +43,8 @@ def analysed():
                     "github_repository": "acme/shop", "model_url": provider.url, "model_key": "sk-scripted-0123456789abcd"
                 },
             )  # fmt: skip
-            manager = doubles.FakeManager(doubles.FakeClock(), [doubles.incident(record=doubles.record())])
+            incidents = [doubles.incident(record=doubles.record()), *others]
+            manager = doubles.FakeManager(doubles.FakeClock(), incidents)
             work = doubles.work(
                 manager,
                 Stage.ANALYZE,
@@ -246,6 +249,31 @@ def test_over_budget_the_playbook_goes_on_from_the_record(analysed, reasons, mod
     assert len(provider.requests) <= 4
 
 
+def test_what_was_used_is_kept_in_the_record_without_a_write_of_its_own(analysed):
+    record, work, _provider = analysed(*USUAL)
+    (entry,) = record.spent
+    # The step that ends the work is the fourth of five calls; the last words are counted beforehand.
+    assert (entry.stage, entry.calls, entry.input_tokens) == (Stage.ANALYZE, 5, 5000)
+    assert entry.usd == pytest.approx(work.tokens["input"] * 2.5e-6 + work.tokens["output"] * 10e-6)
+
+
+def test_what_a_model_used_before_it_failed_is_kept_as_well(analysed):
+    record, work, _provider = analysed(BEGIN, LOOK, fails(500, "internal"))
+    assert work.fell_back
+    assert sum(entry.usd for entry in record.spent) > 0
+
+
+def test_once_the_day_is_used_up_the_playbook_does_it_alone(analysed, reasons):
+    used = Spent(stage=Stage.FIX, at=doubles.START, usd=50.0)
+    other = doubles.incident("OPS-9", record=doubles.record(State.INCIDENT_RESOLVED, spent=(used,)))
+    record, work, provider = analysed(*USUAL, others=[other])
+    assert record.state is State.ANALYSIS_COMPLETE
+    assert provider.requests == []
+    assert reasons == ["daily-budget"]
+    assert (work.model, work.fell_back) == ("builtin", True)
+    assert record.spent == ()
+
+
 def test_an_endless_loop_ends_without_a_forced_answer(analysed, reasons):
     record, work, provider = analysed(calls(("k8s_events", {"namespace": "shop"})), calls=4)
     assert record.state is State.ANALYSIS_COMPLETE
@@ -292,6 +320,49 @@ def test_the_fix_stage_offers_a_model_no_way_around_the_remedy(tmp_path):
     assert work.fell_back
     assert b"256Mi" in next(iter(manager.patches.values()))
     assert b"64Gi" not in next(iter(manager.patches.values()))
+
+
+def test_free_edits_of_a_model_wait_for_the_gate_where_they_are_allowed(tmp_path):
+    analysis = Analysis(
+        verdict="fault",
+        fault="index-error",
+        object=ObjectRef(kind="Deployment", namespace="shop", name="cart"),
+        summary="An empty cart crashes it.",
+        evidence=(
+            Evidence(
+                id="e1", source="log", object=ObjectRef(kind="Pod", namespace="shop", name="cart-new-0")
+            ),
+        ),
+    )
+    begin = calls(
+        ("jsm_state_transition", {"incident_key": KEY, "new_state": "FIX_IN_PROGRESS", "metadata": {}})
+    )
+    edit = calls(
+        ("repo_edit", {"path": "src/cart.py", "old": "items[0]", "new": "sum(items)"}),
+        ("repo_validate", {}),
+    )
+    title = {"use": "edits", "title": "Add the items up"}
+    use = calls(("jsm_metadata_updater", {"incident_key": KEY, "metadata": {"change": title}}))
+    tree = doubles.repository(tmp_path)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "src/cart.py").write_text("def total(items):\n    return items[0]\n")
+    with Provider(begin, calls(("remedy_suggest", {})), edit, use, DONE) as provider:
+        settings = doubles.settings(
+            policy={"code_changes": True},
+            model={"name": "openai/scripted", "timeout": 5},
+            endpoints={"github_repository": "acme/shop", "model_url": provider.url, "model_key": "sk-scripted-0123456789"},
+        )  # fmt: skip
+        record = doubles.record(State.ANALYSIS_COMPLETE, analysis=analysis)
+        manager = doubles.FakeManager(doubles.FakeClock(), [doubles.incident(record=record)])
+        work = doubles.work(manager, Stage.FIX, settings_=settings, tree=tree)
+        with work.claimed():
+            fix.serve(work)
+        told = provider.said_to_tools()
+    assert not work.fell_back, told
+    change = manager.load(KEY).record.change
+    assert (change.free, change.paths, change.decided_by) == (True, ("src/cart.py",), "openai/scripted")
+    assert manager.load(KEY).record.change_waits_for_gate
+    assert mode_for(settings, manager.load(KEY).record) == "propose"
 
 
 class Inner:

@@ -241,6 +241,17 @@ def test_a_forged_state_label_deceives_nobody(jira, manager) -> None:
     assert stranger not in {incident.key for incident in manager.search([State.PR_CREATED])}
 
 
+def test_what_changed_lately_is_counted_whatever_became_of_it(jira, manager) -> None:
+    ours = [jira.file_incident(summary="one"), jira.file_incident(summary="two")]
+    jira.file_incident(summary="nobody began it")
+    jira.file_incident(summary="no record", labels=[labels.MARK])
+    manager.force(ours[0], State.INCIDENT_REQUIRES_HUMAN, "x")
+    manager.force(ours[1], State.PR_CREATED, "x")
+    before = manager.requests
+    assert {incident.key for incident in manager.recent(1, 50)} == set(ours)
+    assert manager.requests == before + 1
+
+
 # -- the site --------------------------------------------------------------------------------------------------
 
 
