@@ -20,7 +20,7 @@ WORKFLOW = "on:\n  schedule:\n    - cron: '7 * * * *'\njobs: {}\n"
 
 @pytest.fixture(scope="module")
 def world():
-    with World(scenarios=("catalog-out-of-memory",)) as found:
+    with World(scenarios=("catalog-out-of-memory",), protected=False) as found:
         yield found
 
 

@@ -41,7 +41,7 @@ class World:
     serves fewer parts; what is not served is reached elsewhere. ``approve_after``: seconds until the simulated person
     approves a pull request; None: nobody does. ``clock`` is that of Jira and GitHub, and of what was staged. ``sync`` is
     real seconds between two looks of the GitOps loop at the branch; None: only `settle` looks. ``folder`` holds the
-    scenarios and their applications.
+    scenarios and their applications. ``protected``: whether main takes only what was approved and built.
     """
 
     def __init__(
@@ -55,12 +55,14 @@ class World:
         clock: Clock | None = None,
         sync: float | None = SYNC,
         folder: Path = scenery.FOLDER,
+        protected: bool = True,
     ) -> None:
         self._stack = ExitStack()
         self._directory = directory
         self._names = tuple(scenarios)
         self._only = tuple(only)
         self._scenery = folder
+        self._protected = protected
         self.clock = clock or MachineClock()
         self._sync = sync
         self._approve_after = approve_after
@@ -113,6 +115,9 @@ class World:
         commits = scenery.history(app, staged, self.clock.now())
         history = [(commit.message, commit.files, commit.author, commit.at) for commit in commits]
         self.github.add_repository(app.repository, {}, history=history)
+        if self._protected:
+            # As a repository that a crew may merge into should be kept: nothing without approval and a green build.
+            self.github.protect(app.repository, "main", approvals=1, checks=("ci",))
         if self._approve_after is not None:
             self.github.auto_approve(REVIEWER, self._approve_after)
         for name, document in app.images.items():

@@ -114,6 +114,7 @@ def test_a_person_merges_before_the_crew_does(stage):
     crew = stage("cart-image-tag", approve_after=None, SELFHEAL_MODE="propose")
     crew.heal("INC-1")
     assert crew.state("INC-1") is S.PR_CREATED
+    crew.world.github.approve(REPOSITORY, 1, "jonas")
     crew.world.github.merge_as("mara", REPOSITORY, 1)
     crew.later()
     crew.heal("INC-1")
@@ -129,6 +130,7 @@ def test_a_person_merges_something_else_on_the_branch(stage):
     path = "deploy/cart/deployment.yaml"
     text = crew.world.applications["shop"].files[path].decode().replace("replicas: 2", "replicas: 3")
     crew.world.github.push_as("mara", "selfheal/inc-1-1", {path: text}, repository=REPOSITORY)
+    crew.world.github.approve(REPOSITORY, 1, "jonas")
     crew.world.github.merge_as("mara", REPOSITORY, 1)
     crew.later()
     crew.heal("INC-1")
