@@ -92,7 +92,8 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "verification": {"rollout_timeout": _local, "soak": max, "samples": max, "interval": max},
     "model": {
         "name": _local, "default_provider_model": _local, "calls": min, "input_tokens": min, "output_tokens": min,
-        "usd": min, "usd_per_day_repository": min, "usd_per_day_reporter": min, "usd_per_million_input": max, "usd_per_million_output": max, "context_window": _local, "timeout": min,
+        "usd": min, "usd_per_day_repository": min, "usd_per_day_reporter": min, "usd_per_million_input": max,
+        "usd_per_million_output": max, "context_window": _local, "timeout": min,
     },
     "policy": {
         "allowed_paths": _within, "protected_paths": _union, "max_files": min, "max_lines": min,
