@@ -59,7 +59,17 @@ class Claims:
         ``begin`` is given what was read and the record with the claim in it; what it answers is written in the same
         write, so it stands exactly where the claim stands.
         """
-        view = self._ledger.fresh(key)
+        handed = self._ledger.handed(key, used_up=True)
+        if handed is not None:
+            try:
+                return self._taken(handed, key, stage, begin)
+            except Conflict as error:
+                # It is not as the process before left it: looked at anew before anything is said of it.
+                if error.code != "claim-lost":
+                    raise
+        return self._taken(self._ledger.fresh(key), key, stage, begin)
+
+    def _taken(self, view: View, key: str, stage: Stage, begin: Begin | None) -> Lease:
         base = view.record if view.document is not None else self._first(view)
         if self.is_held(base):
             raise self._held(key, base)

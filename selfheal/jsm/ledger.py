@@ -27,6 +27,8 @@ from selfheal.redaction import redactor
 
 #: Seconds, at most, for which the look after one write serves as the look before the next.
 _FRESH: Final = 2.0
+#: When a look of another process was: too long ago to decide on.
+_LONG_AGO: Final = float("-inf")
 _TASK_POLLS: Final = 40
 _TASK_PAUSE: Final = 0.25
 
@@ -57,6 +59,9 @@ class Ledger:
         self._fresh = min(_FRESH, settle / 2)
         self._looked: dict[str, View] = {}
         self._peeked: dict[str, View] = {}
+        #: Issues as answered last, and looks of the process before this one.
+        self._answers: dict[str, dict[str, Any]] = {}
+        self._handed: dict[str, View] = {}
         self.written_ids: list[int] = []
 
     # -- reading -------------------------------------------------------------------------------------------
@@ -73,7 +78,8 @@ class Ledger:
     def read(self, key: str) -> View:
         """The issue as of now."""
         started = self._clock.monotonic()
-        view = self.parsed(self._site.issue(checked(key)), started)
+        self._answers[key] = self._site.issue(checked(key))
+        view = self.parsed(self._answers[key], started)
         if view.incident.key != key:
             # A moved issue answers under its new key; records and claims belong to the old one.
             raise Conflict(
@@ -104,6 +110,27 @@ class Ledger:
         """The last look at the issue in this process, however old; a new one when there is none."""
         view = self._looked.get(key) or self._peeked.get(key)
         return view if view is not None else self.read(key)
+
+    # -- from one process to the next ------------------------------------------------------------------------
+
+    def last_look(self, key: str) -> dict[str, Any] | None:
+        """The issue as read last, for the process that goes on with it. None where that may not start from it.
+
+        On a site with conditional sets a claim is decided by the site, so it may be taken on an old look; what people
+        did since is seen when the claim is read back. Elsewhere nobody may decide on what another process saw.
+        """
+        view = self._peeked.get(key)
+        record = view.incident.record if view is not None else None
+        free = record is not None and record.claim is None
+        return self._answers.get(key) if free and self.conditional else None
+
+    def hand(self, key: str, issue: dict[str, Any]) -> None:
+        """Starts from what another process saw last."""
+        self._handed[key] = self._peeked[key] = self.parsed(issue, _LONG_AGO)
+
+    def handed(self, key: str, *, used_up: bool = False) -> View | None:
+        """The look that was handed on, None when there is none or it was used."""
+        return self._handed.pop(key, None) if used_up else self._handed.get(key)
 
     # -- writing under a lease -----------------------------------------------------------------------------
 
@@ -187,6 +214,7 @@ class Ledger:
         """
         key, document = view.incident.key, document_of(record)
         self._looked.pop(key, None)
+        self._handed.pop(key, None)
         self._wrote(view)
         started = self._clock.monotonic()
         if self.conditional is not False:
@@ -198,6 +226,10 @@ class Ledger:
                     return self._clock.monotonic() - started
             except ConditionalSetUnsupported:
                 self.conditional = False
+                if view.read_at == _LONG_AGO:
+                    raise Conflict(
+                        f"{key} has to be read again before it is written.", code="claim-lost"
+                    ) from None
             except LostAnswer:
                 self.conditional = True
             if self.conditional:

@@ -72,11 +72,16 @@ class JSMStateManager:
     ) -> JSMStateManager:
         """A manager for the site in ``settings``; sends nothing yet (`me` is the probe).
 
-        Raises ConfigurationProblem. ``overlay`` continues a dry run of another process.
+        Raises ConfigurationProblem. ``overlay`` continues where another process ended: the unwritten state of a dry
+        run (`overlay`), or the last look at an incident (`handed`).
         """
         transport = Transport(settings, clock)
         site = DryRunSite(transport, overlay) if settings.dry_run else JiraSite(transport)
-        return cls(site, settings, clock, run_id, {} if verifiers is None else verifiers)
+        manager = cls(site, settings, clock, run_id, {} if verifiers is None else verifiers)
+        if not settings.dry_run:
+            for key, issue in (overlay or {}).items():
+                manager._ledger.hand(checked(key), issue)
+        return manager
 
     # -- what was used -------------------------------------------------------------------------------------
 
@@ -97,6 +102,11 @@ class JSMStateManager:
     def overlay(self) -> dict[str, Any]:
         """The unwritten state of a dry run as JSON, for `connect` in the next process."""
         return self._site.overlay if isinstance(self._site, DryRunSite) else {}
+
+    def handed(self, key: str) -> dict[str, Any]:
+        """The last look at an incident as JSON, for `connect` in the process that goes on with it; {} where it may not."""
+        issue = self._ledger.last_look(checked(key))
+        return {} if issue is None else {key: issue}
 
     # -- reading -------------------------------------------------------------------------------------------
 
@@ -177,7 +187,7 @@ class JSMStateManager:
         selfheal-retry starts an ended one again. Raises RecordInvalid, after telling people once, when the record
         cannot be read and nobody asked for a retry.
         """
-        view = self._ledger.read(checked(key))
+        view = self._ledger.handed(checked(key)) or self._ledger.read(key)
         if view.document is None:
             return view.incident
         if view.incident.record is None:

@@ -60,6 +60,7 @@ class Steps:
         moves: list[tuple[workflow.Move | None, Record]] = []
 
         def begin(view: View, record: Record) -> Record:
+            moves.clear()
             if enter is None or record.state is enter:
                 return record
             if enter not in TRANSITIONS[record.state]:

@@ -138,7 +138,8 @@ class Publisher:
                 # Whoever brought the branch up to date died before the text told of it.
                 return self._retell(pull, self._told(draft, proven), proven, draft)
             return self._entry(pull, proven, draft)
-        head_at = self._reader.branch_head(draft.branch)
+        # A first branch is created without a look: creating it is refused where there is one, which is looked at then.
+        head_at = self._reader.branch_head(draft.branch) if draft.known_heads else None
         head = self._proven(head_at, draft) if head_at else None
         if head is None:
             tip = self.base(draft)
@@ -270,6 +271,7 @@ class Publisher:
             raise Refused(f"GitHub made the tree {tree[:12]} instead of {derived[:12]}.", code="tree-differs")
         # Without author and committer GitHub fills in our account, and signs what an app writes.
         sha = self._put("/git/commits", {"message": draft.message, "tree": tree, "parents": list(parents)})
+        self._reader.wrote(sha, tree)
         return _Head(sha, tip, tree)
 
     def _put(self, path: str, body: dict[str, Any]) -> str:

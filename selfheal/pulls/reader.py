@@ -38,6 +38,7 @@ class Reader:
     _commits: dict[str, Commit] = field(default_factory=dict)
     _authors: dict[tuple[int, str], tuple[str, ...]] = field(default_factory=dict)
     _learned: str = ""
+    _written: dict[str, str] = field(default_factory=dict)
 
     @cached_property
     def trees(self) -> TreeReader:
@@ -118,6 +119,14 @@ class Reader:
             found = self.client.get(self.client.of_repository(f"/commits/{quote(sha, safe='')}"), per_page=1)
             self._commits[sha] = _commit(found)
         return self._commits[sha]
+
+    def wrote(self, sha: str, tree: str) -> None:
+        """Notes the tree of a commit that GitHub has just made for us."""
+        self._written[sha] = tree
+
+    def tree_of(self, sha: str) -> str:
+        """The tree of a commit."""
+        return self._written.get(sha) or self.commit(sha).tree
 
     def is_behind(self, sha: str, branch: str) -> bool:
         """Whether ``sha`` is part of ``branch``'s history."""

@@ -134,10 +134,10 @@ class Watcher:
 
     def _merged_as_written(self, entry: PullRequest, status: PullStatus) -> bool:
         """Whether our files are after the merge what we wrote: a merge may have mixed them with other edits."""
-        trees, wrote = self._reader.trees, self._reader.commit(entry.head_sha)
         now = self._reader.commit(status.merge_sha).tree
-        if now == wrote.tree:
+        if now == self._reader.tree_of(entry.head_sha):
             return True
+        trees, wrote = self._reader.trees, self._reader.commit(entry.head_sha)
         paths = trees.differing(self._reader.commit(wrote.parents[-1]).tree, wrote.tree)
         return all(trees.entry(now, path) == after for path, (_before, after) in paths.items())
 

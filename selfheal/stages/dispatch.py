@@ -83,7 +83,8 @@ class Dispatcher:
             found = [manager.heed(key) for key in keys]
         else:
             flying = manager.search(max_results=limit * 2)
-            new = manager.fetch(assignee=assignee, priority=priority, max_results=limit * 2)
+            # Only keys and states count here; what else coordinate needs it reads itself.
+            new = manager.fetch(assignee=assignee, priority=priority, max_results=limit * 2, brief=True)
             known = {incident.key for incident in flying}
             found = flying + [incident for incident in new if incident.key not in known]
         items: list[tuple[str, Stage]] = []
@@ -114,6 +115,8 @@ class Dispatcher:
                 try:
                     fetch(directory, self.environ)
                 except SelfhealError as error:
+                    told = {"stage": stage.value, "message": error.message, "hint": error.hint}
+                    self.on_event(key, "error", told)
                     return StageReport(
                         stage,
                         key,

@@ -104,7 +104,7 @@ def run_stage(
 ) -> StageReport:
     """Serves ``key`` as ``stage``. Whatever happens is a report: an exception that nobody thought of is a `Defect`.
 
-    ``overlay`` is what the stage before would have written, in a dry run.
+    ``overlay`` is what the stage before would have written, in a dry run, or its last look at the incident.
     """
     clock = clock or SystemClock()
     keep_secrets(settings)
@@ -116,7 +116,7 @@ def run_stage(
             settings, clock=clock, run_id=run_id or os.environ.get("SELFHEAL_RUN_ID", ""), overlay=overlay
         )
         work = Work(stage=stage, key=key, settings=settings, clock=clock, manager=manager)
-        report = _served(work)
+        report = _obedient(work)
     except (SelfhealError, IncidentError) as error:
         report = _failed(stage, key, manager, work, error)
     except (
@@ -130,6 +130,8 @@ def run_stage(
         report.would_write.extend(manager.described())
         if settings.dry_run:
             report.overlay = manager.overlay()
+        elif report.outcome is Outcome.PROGRESS:
+            report.overlay = manager.handed(key)
     if work is not None:
         work.count(report)
     return report
@@ -140,6 +142,16 @@ def _defect(stage: Stage, error: Exception) -> Defect:
         f"The {stage} stage met a defect of selfheal ({type(error).__name__}).",
         hint="The traceback is in logs/selfheal.log. Nothing that was not finished counts; the next run tries again.",
     )
+
+
+def _obedient(work: Work) -> StageReport:
+    """Serves; when a person acts meanwhile, what that made of the incident is what counts."""
+    try:
+        return _served(work)
+    except Conflict as error:
+        if error.code != "person-acted":
+            raise
+        return _served(work)
 
 
 def _served(work: Work) -> StageReport:
@@ -164,13 +176,9 @@ def _served(work: Work) -> StageReport:
             work, incident, f"The incident is served by {record.served_by} now, not by {work.stage}."
         )
     if record.not_before is not None and record.not_before > work.clock.now():
-        return StageReport(
-            work.stage,
-            work.key,
-            Outcome.POSTPONED,
-            record.state,
-            f"An outage put it off until {record.not_before:%H:%M:%S} UTC.",
-        )
+        why = f"An outage put it off until {record.not_before:%H:%M:%S} UTC."
+        progress.emit("wait", reason=why)
+        return StageReport(work.stage, work.key, Outcome.POSTPONED, record.state, why)
     if work.manager.overdue(incident):
         incident = work.hand_over("overdue", f"The incident stayed in {record.state} past its deadline.")
         return _report(work, incident, "Overdue.")

@@ -141,6 +141,9 @@ class FakeManager:
     def release(self, lease):
         lease.release()
 
+    def handed(self, key):
+        return {}
+
     def renew(self, lease):
         lease.check()
         self.renewals += 1

@@ -314,3 +314,74 @@ def test_a_comment_whose_answer_was_lost_is_looked_for_in_the_same_run(jira, key
         manager.tell(key, "cause", ["x"], lease=lease)
         assert sent(jira, "GET", "/comment") == 1
     assert said(jira, key) == ["1:cause"]
+
+
+# -- one process goes on where another ended -------------------------------------------------------------------
+
+
+@pytest.fixture
+def ended(key, manager):
+    """What the process that ended the analysis hands on."""
+    with manager.claim(key, Stage.ANALYZE, enter=State.ANALYSIS_IN_PROGRESS) as lease:
+        manager.update(key, "analysis", analysis(), lease=lease, later=True)
+        manager.transition(key, State.ANALYSIS_COMPLETE, lease=lease, last=True)
+    return manager.handed(key)
+
+
+def test_the_next_process_starts_from_the_last_look(ended, jira, key, connect) -> None:
+    following = connect(run_id="next", overlay=ended)
+    jira.requests.clear()
+    assert following.heed(key).record.state is State.ANALYSIS_COMPLETE
+    assert jira.requests == []
+    with following.claim(key, Stage.FIX, enter=State.FIX_IN_PROGRESS) as lease:
+        lease.check()
+        assert sent(jira, "PUT") == 1
+    assert connect().load(key).record.state is State.FIX_IN_PROGRESS
+
+
+@pytest.mark.parametrize("deed", ["stops", "reassigns", "closes"])
+def test_what_people_did_between_two_processes_comes_first(deed, ended, jira, key, connect) -> None:
+    maria = jira.as_person("maria")
+    {
+        "stops": lambda: maria.add_label(key, labels.STOP),
+        "reassigns": lambda: maria.reassign(key, "maria"),
+        "closes": lambda: maria.transition(key, "Canceled"),
+    }[deed]()
+    following = connect(run_id="next", overlay=ended)
+    following.heed(key)
+    with pytest.raises(Conflict, match="person acted"):
+        following.claim(key, Stage.FIX, enter=State.FIX_IN_PROGRESS)
+    assert following.heed(key).record.state is State.INCIDENT_RELEASED
+    assert following.load(key).status == ("Canceled" if deed == "closes" else "Work in progress")
+
+
+def test_a_record_that_moved_on_is_read_anew(ended, key, connect) -> None:
+    connect(run_id="person").force(key, State.INCIDENT_REQUIRES_HUMAN, "mine")
+    following = connect(run_id="next", overlay=ended)
+    following.heed(key)
+    with pytest.raises(Conflict, match="INCIDENT_REQUIRES_HUMAN by now"):
+        following.claim(key, Stage.FIX, enter=State.FIX_IN_PROGRESS)
+    assert connect().load(key).record.state is State.INCIDENT_REQUIRES_HUMAN
+
+
+def test_another_holder_is_not_overwritten_from_an_old_look(ended, key, connect) -> None:
+    connect(run_id="quick").claim(key, Stage.FIX)
+    with pytest.raises(Conflict, match="quick works on"):
+        connect(run_id="next", overlay=ended).claim(key, Stage.FIX)
+    assert connect().load(key).record.claim.owner == "quick"
+
+
+def test_without_conditional_sets_no_look_is_handed_on_or_decided_on(ended, jira, key, connect) -> None:
+    jira.behaviour.conditional_writes = "off"
+    following = connect(run_id="next", overlay=ended)
+    following.heed(key)
+    with following.claim(key, Stage.FIX) as lease:
+        following.update(key, "source", Source(path="deploy"), lease=lease)
+    assert following.handed(key) == {}
+    record = connect().load(key).record
+    assert (record.source.path, record.claim) == ("deploy", None)
+
+
+def test_a_look_under_a_claim_is_not_handed_on(key, manager) -> None:
+    manager.claim(key, Stage.ANALYZE)
+    assert manager.handed(key) == {}
