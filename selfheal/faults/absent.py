@@ -54,7 +54,15 @@ def lacks_pods(workload: Workload) -> bool:
     if kind == "Job":
         failed = condition(workload.object, "Failed").get("status") == "True"
         return not workload.pods and not job_complete(workload.object) and not failed
-    return len(workload.pods) < wanted(workload)
+    return _made(workload) < wanted(workload)
+
+
+def _made(workload: Workload) -> int:
+    """Pods of the newest template that exist. While there are none, ``pods`` are those of the one before."""
+    status = mapping(workload.object.get("status"))
+    if workload.ref.kind == "Deployment" and "replicas" in status:
+        return min(number(status.get("updatedReplicas")), len(workload.pods))
+    return len(workload.pods)
 
 
 def refusals(snapshot: Snapshot, workload: Workload) -> Iterator[tuple[str, Evidence]]:

@@ -7,7 +7,8 @@ hook does. The runtime cannot create the container, or its shell gives up at onc
 # How it is recognised
 The runtime's words (waiting `RunContainerError` or `CreateContainerError`, terminated `StartError` or
 `ContainerCannotRun`), or an end with exit code 126 or 127 of a container whose log says "not found" or "not
-executable". The template sets a command, arguments, a working directory, or a hook.
+executable"; or the program refuses an option ("unknown flag") that the template's arguments give it. The template sets a
+command, arguments, a working directory, or a hook.
 
 # How it is told from its neighbours
 A program that ran and ended with another code crashes by itself. "no such file" about a mount is
@@ -47,6 +48,14 @@ _SHELL = re.compile(
     r"|Unable to access jarfile|can't open file|Could not find or load main class|exec format error)",
     re.IGNORECASE,
 )
+#: A program's own word on an option it does not know, and the option.
+_OPTION = re.compile(
+    r"(?:unknown|unrecognized|unrecognised|unexpected|invalid|undefined|no such|illegal) "
+    r"(?:\w+ )?(?:flag|option|argument|parameter|switch)s?\b|flag provided but not defined|unknown shorthand flag"
+    r"|Unrecognized VM option|[Nn]o such option",
+    re.IGNORECASE,
+)
+_DASHED = re.compile(r"(?<![\w-])--?[A-Za-z][\w.-]*")
 _REASONS = frozenset({"RunContainerError", "CreateContainerError", "StartError", "ContainerCannotRun"})
 _WORDS = ("command", "args", "workingDir")
 
@@ -83,7 +92,11 @@ class CommandInvalid(Fault):
 
 def _examine(snapshot: Snapshot, workload: Workload, container: Container, pod: Object) -> Finding | None:
     status = statuses(pod).get(container.name, {})
-    told = _runtime(snapshot, container, pod, status) or _shell(snapshot, container, pod, status)
+    told = (
+        _runtime(snapshot, container, pod, status)
+        or _shell(snapshot, container, pod, status)
+        or _option(snapshot, container, pod, status)
+    )
     if told is None:
         hook = _hook(snapshot, container, pod, status)
         if hook is None:
@@ -162,6 +175,29 @@ def _shell(snapshot: Snapshot, container: Container, pod: Object, status: dict[s
         where = "lastState" if state(status, "terminated", "lastState") else "state"
         field = f"/status/{section}/name={container.name}/{where}/terminated/exitCode"
         return on_object(pod, field, code, "A shell ends with this code when it cannot run its command")
+    return None
+
+
+def _option(snapshot: Snapshot, container: Container, pod: Object, status: dict[str, Any]) -> Evidence | None:
+    """A log line in which the program refuses an option that the template gives it."""
+    ended = state(status, "terminated", "lastState") or state(status, "terminated")
+    if not ended.get("exitCode") or (state(status, "running") and status.get("ready") is True):
+        return None
+    given = {
+        match.group().lstrip("-")
+        for word in ("command", "args")
+        for part in (container.spec.get(word) if isinstance(container.spec.get(word), list) else ())
+        if isinstance(part, str)
+        for match in _DASHED.finditer(part)
+    }
+    ref = ref_of(pod)
+    for previous in (True, False):
+        text = snapshot.logs(ref.namespace, ref.name, container.name, previous=previous) or ""
+        for line in reversed(text.splitlines()[-40:]):
+            if _OPTION.search(line) and any(
+                re.search(rf"(?<![\w-])-*{re.escape(name)}\b", line) for name in given
+            ):
+                return of_log(pod, container.name, line, previous=previous)
     return None
 
 

@@ -52,6 +52,8 @@ from selfheal.incidents.record import Evidence, Target
 SMALL = Decimal("0.1")
 USED_UP = Decimal("0.9")
 RAISE = 2.0
+#: A limit cut to a part of what it was, one to this, may keep a program from ever coming up.
+STARVED = 4
 _LATE = ("deadline exceeded", "timeout", "timed out", "Timeout")
 
 
@@ -94,6 +96,8 @@ def _examine(snapshot: Snapshot, workload: Workload, container: Container) -> Fi
     if not (lowered or full or limit <= SMALL):
         return None
     late = _late(snapshot, workload, container)
+    if late is None and lowered and before is not None and limit * STARVED <= (quantity(before[0]) or 0):
+        late = _not_up(snapshot, workload, container)
     if late is None and not full:
         return None
     evidence = [late] if late is not None else []
@@ -117,6 +121,19 @@ def _examine(snapshot: Snapshot, workload: Workload, container: Container) -> Fi
         evidence=tuple(evidence),
         facts={"field": workload.at(relative), "limit": str(text), "last_good": good},
     )
+
+
+def _not_up(snapshot: Snapshot, workload: Workload, container: Container) -> Evidence | None:
+    """A sign that the program does not come up: a probe that is refused although it runs."""
+    for pod in workload.pods:
+        status = statuses(pod).get(container.name, {})
+        if status.get("ready") is True:
+            continue
+        for section in ("livenessProbe", "readinessProbe", "startupProbe"):
+            for event in failures(snapshot, pod, container.name, section)[:1]:
+                if "refused" in text_of(event):
+                    return of_event(event)
+    return None
 
 
 def _usage(

@@ -10,12 +10,14 @@ from selfheal.cluster.snapshot import Object, Snapshot, ref_of
 from selfheal.cluster.times import parse
 from selfheal.cluster.workloads import Container, Workload, state, statuses
 from selfheal.faults.evidence import of_log, on_object, seconds_before
-from selfheal.faults.probing import killed, restarts
+from selfheal.faults.probing import killed, lived, restarts
 from selfheal.incidents.record import Evidence
 
 #: Seconds a container must run again for its last end to be history, and for one that ends now and then.
 SETTLED = 600
 RECURRING = 1800
+#: The least of it, whatever its earlier runs took.
+AT_LEAST = 120
 _ERROR = re.compile(
     r"\b(?:fatal|panic|exception|traceback|error|critical|emerg|failed|cannot|could not|unable|abort(?:ed|ing)?"
     r"|segfault|unhandled|uncaught|Caused by)\b",
@@ -82,7 +84,11 @@ def _settled(snapshot: Snapshot, status: dict[str, Any], ended: dict[str, Any]) 
     up = seconds_before(snapshot, parse(running.get("startedAt")))
     if up is None:
         return status.get("ready") is True
-    return status.get("ready") is True and up > (RECURRING if restarts(status) >= 3 else SETTLED)
+    needed = float(RECURRING if restarts(status) >= 3 else SETTLED)
+    if (before := lived(status)) is not None:
+        # It has run by now much longer than it did before it ended.
+        needed = min(needed, max(4 * before, AT_LEAST))
+    return status.get("ready") is True and up > needed
 
 
 def last_words(snapshot: Snapshot, container: Container, pod: Object) -> Evidence | None:

@@ -39,12 +39,15 @@ from selfheal.cluster.times import parse
 from selfheal.cluster.workloads import Container, Workload, last_good, number, state, statuses, troubled
 from selfheal.faults.evidence import on_object, seconds_before
 from selfheal.faults.interface import AtLeast, Fault, FieldEdit, Finding, LastGood, Remedy
+from selfheal.faults.probing import failures, killed
 from selfheal.incidents.record import Evidence, Target
 
 #: Seconds a container must have been ready since its last kill for the kill to be old news.
 SETTLED = 600
 #: … unless it is killed again and again, at intervals up to this.
 RECURRING = 6 * 3600
+#: The exit code of what SIGKILL ended.
+KILLED = 137
 RAISE = 2.0
 _INIT_KILLED = re.compile(r"OOM-killed \(memory limit too low", re.IGNORECASE)
 
@@ -93,10 +96,13 @@ class OomKilled(Fault):
 
 
 class _Kill:
-    """One pod whose container was killed."""
+    """One pod whose container was killed. ``named``: for memory, as the kubelet or the runtime says."""
 
-    def __init__(self, pod: Object, evidence: Evidence, restarts: int, *, waiting: bool) -> None:
+    def __init__(
+        self, pod: Object, evidence: Evidence, restarts: int, *, waiting: bool, named: bool = True
+    ) -> None:
         self.pod, self.evidence, self.restarts, self.waiting = pod, evidence, restarts, waiting
+        self.named = named
 
 
 def _kill(snapshot: Snapshot, workload: Workload, container: Container, pod: Object) -> _Kill | None:
@@ -126,6 +132,35 @@ def _kill(snapshot: Snapshot, workload: Workload, container: Container, pod: Obj
             pod, f"{base}/state/waiting/message", text, "The runtime says that init was OOM-killed"
         )
         return _Kill(pod, evidence, restarts, waiting=True)
+    return _unnamed(snapshot, container, pod, status, base)
+
+
+def _unnamed(
+    snapshot: Snapshot, container: Container, pod: Object, status: dict[str, Any], base: str
+) -> _Kill | None:
+    """A kill (exit code 137) that nobody ordered, at a memory limit.
+
+    When the kernel takes a child of the first process, the runtime does not name memory as the reason.
+    """
+    if pointer.resolve(pod.get("spec"), container.pointer + "/resources/limits/memory") is None:
+        return None
+    if any(
+        killed(snapshot, pod, container.name, probe) or failures(snapshot, pod, container.name, probe)
+        for probe in ("livenessProbe", "startupProbe")
+    ):
+        return None
+    restarts = number(status.get("restartCount"))
+    for where in ("state", "lastState"):
+        ended = state(status, "terminated", where)
+        if ended.get("exitCode") != KILLED or ended.get("reason") not in ("Error", "", None):
+            continue
+        if where == "lastState" and _settled(snapshot, status, ended, restarts):
+            return None
+        message = (
+            f"{container.name} was killed (exit code {KILLED}) though no probe ended it, {restarts} restarts"
+        )
+        evidence = on_object(pod, f"{base}/{where}/terminated/exitCode", KILLED, message)
+        return _Kill(pod, evidence, restarts, waiting=bool(state(status, "waiting")), named=False)
     return None
 
 
@@ -171,7 +206,7 @@ def _finding(snapshot: Snapshot, workload: Workload, container: Container, kills
         variant="memory",
         object=workload.ref,
         container=container.name,
-        confidence=0.97 if any(kill.waiting for kill in kills) or restarts > 1 else 0.9,
+        confidence=_confidence(kills, restarts, lowered=bool(good)),
         summary=f"{container.name} of {workload.ref} needs more than {what}; the kernel killed it.",
         evidence=tuple(evidence),
         facts={
@@ -184,6 +219,13 @@ def _finding(snapshot: Snapshot, workload: Workload, container: Container, kills
         },
         mitigation=_mitigation(workload, container, from_pod),
     )
+
+
+def _confidence(kills: list[_Kill], restarts: int, *, lowered: bool) -> float:
+    again = any(kill.waiting for kill in kills) or restarts > 1
+    if not any(kill.named for kill in kills):
+        return 0.9 if lowered else 0.78 if again else 0.6
+    return 0.97 if again else 0.9
 
 
 def _mitigation(workload: Workload, container: Container, limit: Any) -> str:

@@ -36,6 +36,9 @@ _WORDS = (
 _MASTERS = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 #: Reasons that may lie in the pod's spec alone, whatever else keeps it from a node.
 _BY_SPEC = frozenset({"room", "selector", "affinity", "taint"})
+#: Reasons that labels of nodes decide, and those that bar a pod from a node that has the labels.
+_BY_LABEL = frozenset({"selector", "affinity"})
+_BARRED = frozenset({"cordon", "taint"})
 #: Where each reason stands in a pod spec.
 FIELDS = {
     "selector": ("/nodeSelector",),
@@ -92,6 +95,9 @@ def _of(snapshot: Snapshot, item: Stuck) -> list[Reason]:
     names = sorted({name for _node, held in grouped for name in held})
     found = []
     for name in names:
+        if name in _BY_LABEL and any(name not in held and held <= _BARRED for _node, held in grouped):
+            # A node carries what is asked for: what bars the pod from that node is the reason.
+            continue
         alone = tuple(node for node, held in grouped if held == {name})
         odd = _odd(item, name, [node for node, _held in grouped])
         changed = _changed(snapshot, item, name)

@@ -64,12 +64,23 @@ class PvcStorageClassMissing(Fault):
         return Remedy(title, (edit,), finding.summary, requires_recreate=True)
 
 
+def _bound_by_hand(snapshot: Snapshot, name: str) -> bool:
+    """Whether volumes that nobody uses carry the class: such a class needs no object, its volumes are made by people."""
+    return any(
+        mapping(item.get("spec")).get("storageClassName") == name
+        and mapping(item.get("status")).get("phase") != "Bound"
+        for item in snapshot.list("PersistentVolume")
+    )
+
+
 def _examine(snapshot: Snapshot, claim: Claim) -> Finding | None:
     name, names = claim.storage_class, class_names(snapshot)
     gone = "not found" in claim.text and "storageclass" in claim.text.lower()
     read = snapshot.known("StorageClass")
     if name:
         if name in names and not (gone and snapshot.get("StorageClass", "", name) is None):
+            return None
+        if _bound_by_hand(snapshot, name):
             return None
         if not read and not gone:
             return None

@@ -22,6 +22,10 @@ from selfheal.cluster.workloads import Workload, number, ready, state, statuses
 TAIL = 400
 WIDTH = 1500
 PODS = 3
+#: Lines of one record at most, such as an exception with its stack.
+RECORD = 40
+#: What a line of a record begins with when it is not indented.
+_CONTINUES = re.compile(r"Caused by|\S*(?:Exception|Error|Timeout)\b|\.\.\. \d+ more|>|$|The last packet")
 #: Seconds a container must be well for its previous run to be history.
 SETTLED = 300
 
@@ -76,7 +80,7 @@ PATTERNS: tuple[tuple[str, re.Pattern[str]], ...] = tuple(
         (
             "bind",
             r"address already in use|EADDRINUSE|port \d+ (?:was|is) already (?:in use|allocated)|BindException"
-            r"|failed to bind|could not bind|bind\(\) to .{0,40}failed",
+            r"|failed to bind(?! propert)|could not bind|bind\(\) to .{0,40}failed",
         ),
         (
             "disk",
@@ -275,7 +279,7 @@ def _of_log(
             path=path["path"] if path else "",
             line=line,
             count=len(where),
-            last=moment(line),
+            last=_written(lines, where[-1]),
             pod=pod,
             container=container,
             previous=previous,
@@ -283,11 +287,23 @@ def _of_log(
         )
 
 
+def _written(lines: list[str], position: int) -> datetime | None:
+    """When a line was written: its own time, or that of the record it continues, as a stack trace does."""
+    if (own := moment(lines[position])) is not None:
+        return own
+    for index in range(position - 1, max(position - RECORD, -1), -1):
+        if not lines[index + 1][:1].isspace() and not _CONTINUES.match(lines[index + 1]):
+            return None
+        if (found := moment(lines[index])) is not None:
+            return found
+    return None
+
+
 def _goes_on(lines: list[str], where: list[int], taken_at: datetime) -> bool:
     """Whether a trouble of a running program repeats and has not stopped."""
     if len(where) < 2:
         return False
-    times = [found for position in where if (found := moment(lines[position])) is not None]
+    times = [found for position in where if (found := _written(lines, position)) is not None]
     if len(times) < len(where):
         # Without times only the very end counts.
         return sum(position >= len(lines) - 6 for position in where) >= 2 or (

@@ -115,7 +115,10 @@ def _examine(snapshot: Snapshot, workload: Workload, container: Container, pod: 
         and not startup
         and (
             tight
-            or number(probe.get("initialDelaySeconds")) > 0
+            or (
+                number(probe.get("initialDelaySeconds")) > 0
+                and not _was_enough(snapshot, workload, container, probe)
+            )
             or _was_wider(snapshot, workload, container, probe)
         )
     ):
@@ -173,6 +176,14 @@ def _ended_by_order(status: dict[str, Any]) -> bool:
 def _had_startup(snapshot: Snapshot, workload: Workload, container: Container) -> bool:
     return any(
         pointer.exists(older.spec, f"{container.pointer}/startupProbe")
+        for older in earlier(snapshot, workload.object)
+    )
+
+
+def _was_enough(snapshot: Snapshot, workload: Workload, container: Container, probe: dict[str, Any]) -> bool:
+    """Whether an earlier template had the very same liveness probe: then it is the program that starts more slowly."""
+    return any(
+        mapping(pointer.resolve(older.spec, f"{container.pointer}/livenessProbe")) == probe
         for older in earlier(snapshot, workload.object)
     )
 
