@@ -6,7 +6,8 @@ import pytest
 
 from selfheal.errors import Conflict, Outage, Refused, SelfhealError
 from selfheal.incidents.errors import OverBudget, TransitionRefused
-from selfheal.incidents.record import Source, Target, Verification
+from selfheal.incidents.proofs import RecoveryMeasured
+from selfheal.incidents.record import Analysis, Outcome, Source, Target, Verification
 from selfheal.incidents.states import ENDED, TRANSITIONS, Stage, State
 from selfheal.jsm import labels
 from tests.jsm.support import analysis, change, inject
@@ -408,3 +409,45 @@ def go_on(manager, key: str) -> None:
                     manager.update(key, "verification", Verification(pull_request=7), lease=lease)
                     manager.tell(key, "outcome", ["recovered"], lease=lease)
                     manager.transition(key, State.INCIDENT_RESOLVED, lease=lease)
+
+
+# -- recovered without a change --------------------------------------------------------------------------------
+
+
+class Well:
+    """A watch over the target that ended well, as a process has measured it."""
+
+    def verify(self, key, record):
+        seen = Verification(outcome=Outcome.SUCCESSFUL, samples=5, good_samples=5)
+        return RecoveryMeasured(incident=key, attempt=record.attempt, verification=seen)
+
+
+def test_a_follower_that_recovered_is_completed_and_another_is_not(jira, manager) -> None:
+    leader, follower, other = (jira.file_incident(summary=text) for text in ("first", "second", "third"))
+    manager.verifiers[State.INCIDENT_RESOLVED] = Well()
+    for key in (follower, other):
+        manager.adopt(key)
+        with manager.claim(key, Stage.COORDINATE) as lease:
+            if key == follower:
+                for _again in range(2):
+                    manager.link(key, leader, lease=lease)
+                manager.update(key, "parent", leader, lease=lease)
+        with manager.claim(key, Stage.ANALYZE) as lease:
+            manager.transition(key, State.ANALYSIS_IN_PROGRESS, lease=lease)
+            with pytest.raises(TransitionRefused, match="healthy"):
+                manager.transition(key, State.INCIDENT_RESOLVED, lease=lease)
+            manager.update(key, "analysis", Analysis(verdict="healthy"), lease=lease)
+            if key == other:
+                with pytest.raises(TransitionRefused, match="follows no other"):
+                    manager.transition(key, State.INCIDENT_RESOLVED, lease=lease)
+                continue
+            incident = manager.transition(key, State.INCIDENT_RESOLVED, lease=lease)
+    assert (incident.record.state, incident.status) == (State.INCIDENT_RESOLVED, "Completed")
+    assert incident.record.verification.good_samples == 5
+    links = [(link.inward, link.outward) for link in jira.store.links]
+    assert links == [(follower, leader)]
+
+
+def test_without_a_claim_nothing_is_linked(jira, manager, key) -> None:
+    with pytest.raises(Refused, match="not claimed"):
+        manager.link(key, jira.file_incident(summary="first"))
