@@ -22,6 +22,18 @@ from selfheal.sandbox.world import World
 
 ROOT = Path(__file__).resolve().parents[2]
 STANDINS = Path(__file__).parent / "standins"
+#: How this machine reaches package indexes; a runner has the like in its own environment.
+NETWORK = (
+    "SSL_CERT_FILE",
+    "PIP_CERT",
+    "PIP_FIND_LINKS",
+    "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
+    "https_proxy",
+    "http_proxy",
+    "no_proxy",
+)
 WORKFLOW = ".github/workflows/selfheal.yml"
 _USES = re.compile(r"uses:\s*(actions/[\w-]+)@([0-9a-f]{40})")
 
@@ -172,6 +184,7 @@ class Runner:
             and name not in ("SELFHEAL_GITHUB_REPOSITORY", "ATLASSIAN_API_URL")
         }
         return {
+            **{name: os.environ[name] for name in NETWORK if name in os.environ},
             **world,
             "SELFHEAL_ATLASSIAN_API_URL": self.world.jira.url,
             "GITHUB_REPOSITORY": self.repository,
