@@ -56,7 +56,6 @@ def repair(
     from selfheal.errors import UsageProblem
     from selfheal.incidents.record import Target
     from selfheal.repair.plan import plan
-    from selfheal.repair.tools import from_environment
     from selfheal.repository.foldertree import open_tree
 
     if not repo.is_dir():
@@ -72,7 +71,6 @@ def repair(
         path=_relative(repo, path),
         snapshot=snapshot,
         target=found.target,
-        tools=from_environment(),
     )
     if write and result.decision == "propose":
         _write(repo, result)

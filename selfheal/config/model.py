@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
@@ -149,12 +149,30 @@ class Policy(_Group):
     allow_quota_raise: bool = Field(
         default=False, description="whether a quota may be raised by a proposed change"
     )
+    server_dry_run: bool = Field(
+        default=False,
+        description="whether the gate also asks the API server, with the account of SELFHEAL_DRY_RUN_KUBECONFIG, whether it would take the change",
+    )
     relapse_days: int = Field(
         default=14, ge=0, description="days within which the same target and fault again goes to a person"
     )
     code_changes: bool = Field(
         default=False,
         description="whether an agent may edit files freely where the catalogue knows no remedy",
+    )
+
+
+class Rendering(_Group):
+    """What charts are rendered for, besides what the cluster's snapshot tells."""
+
+    kube_version: str = Field(
+        default="",
+        pattern=r"^(v?\d{1,2}\.\d{1,3}(\.\d{1,3})?)?$",
+        description='version of Kubernetes that charts are rendered for and objects are checked by; "" means what the nodes say',
+    )
+    api_versions: tuple[Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9./-]{0,200}$")], ...] = Field(
+        default=(),
+        description='further API versions that charts may ask for, such as "monitoring.coreos.com/v1/ServiceMonitor"',
     )
 
 
@@ -242,6 +260,7 @@ class Endpoints(_Group):
     github_repository: str = ""
     kubeconfig: str = ""
     kube_context: str = ""
+    dry_run_kubeconfig: str = ""
     model_url: str = ""
     model_key: SecretStr = SecretStr("")
     signing_key: SecretStr = SecretStr("")
@@ -268,12 +287,20 @@ class Settings(_Group):
         default=".selfheal", description="logs, results, clones and CrewAI's storage go below here"
     )
     cluster: str = Field(default="", description="name of the cluster that the kubeconfig reaches")
+    kubectl: str = Field(
+        default="",
+        description='program that renders kustomizations; "" means: beside the running Python, or on PATH',
+    )
+    helm: str = Field(
+        default="", description='program that renders charts; "" means: beside the running Python, or on PATH'
+    )
     jira: Jira = Field(default_factory=Jira)
     github: GitHub = Field(default_factory=GitHub)
     verification: Verification = Field(default_factory=Verification)
     model: Model = Field(default_factory=Model)
     policy: Policy = Field(default_factory=Policy)
     limits: Limits = Field(default_factory=Limits)
+    rendering: Rendering = Field(default_factory=Rendering)
     knowledge: Knowledge = Field(default_factory=Knowledge)
     services: tuple[Service, ...] = ()
     endpoints: Endpoints = Field(default_factory=Endpoints)

@@ -19,7 +19,7 @@ from selfheal.config.model import CONFIG_FILE, Service, Settings
 from selfheal.config.sources import ENDPOINT_VARIABLES
 
 #: What only the environment may set (`parse_file` refuses it).
-NOT_IN_FILE = ("endpoints", "repository_dir", "state_dir")
+NOT_IN_FILE = ("endpoints", "repository_dir", "state_dir", "kubectl", "helm")
 
 _WHAT = {
     "jira_url": "address of the Jira site's REST API; made from the cloud id where it is not set",
@@ -31,6 +31,8 @@ _WHAT = {
     "github_token": "token that may write contents and pull requests",
     "github_repository": "owner/name of the repository that deploys the services (or GITHUB_OWNER and GITHUB_REPO)",
     "kubeconfig": "path of a kubeconfig with read access",
+    "dry_run_kubeconfig": "path of the kubeconfig of the account that asks for server-side dry runs (`policy.server_dry_run`); "
+    "its current context counts",
     "kube_context": "context of the kubeconfig; its current one where it is not set",
     "model_url": "address of an OpenAI-compatible API",
     "model_key": "key of that API",

@@ -25,14 +25,15 @@ ENDPOINT_VARIABLES: dict[str, tuple[str, ...]] = {
     "github_repository": ("SELFHEAL_GITHUB_REPOSITORY", "GITHUB_REPOSITORY"),
     "kubeconfig": ("SELFHEAL_KUBECONFIG", "KUBECONFIG"),
     "kube_context": ("SELFHEAL_KUBE_CONTEXT",),
+    "dry_run_kubeconfig": ("SELFHEAL_DRY_RUN_KUBECONFIG",),
     "model_url": ("SELFHEAL_OPENAI_BASE_URL", "OPENAI_BASE_URL"),
     "model_key": ("SELFHEAL_OPENAI_API_KEY", "OPENAI_API_KEY"),
     "signing_key": ("SELFHEAL_SIGNING_KEY",),
 }
 
 #: ``SELFHEAL_<GROUP>_<NAME>`` sets ``group.name``; these groups have one.
-_GROUPS = ("jira", "github", "verification", "model", "policy", "limits", "knowledge")
-_PLAIN = ("mode", "dry_run", "log_level", "repository_dir", "state_dir", "cluster")
+_GROUPS = ("jira", "github", "verification", "model", "policy", "limits", "rendering", "knowledge")
+_PLAIN = ("mode", "dry_run", "log_level", "repository_dir", "state_dir", "cluster", "kubectl", "helm")
 
 
 def from_environment(environ: Mapping[str, str]) -> dict[str, Any]:
@@ -102,7 +103,7 @@ def parse_file(text: str, origin: str) -> dict[str, Any]:
         raise ConfigurationProblem(
             f"{origin} must be a mapping of settings, not a {type(document).__name__}."
         )
-    for forbidden in ("endpoints", "repository_dir", "state_dir"):
+    for forbidden in ("endpoints", "repository_dir", "state_dir", "kubectl", "helm"):
         if forbidden in document:
             raise ConfigurationProblem(
                 f"{origin} sets `{forbidden}`, which only the environment may set.",

@@ -78,7 +78,7 @@ def _careful(central: Mode, local: Mode) -> Mode:
 RULES: Mapping[str, Mapping[str, Rule]] = {
     "": {
         "mode": _careful, "dry_run": _either, "log_level": _local, "repository_dir": _local, "state_dir": _local,
-        "cluster": _local, "endpoints": _local,
+        "cluster": _local, "endpoints": _local, "kubectl": _local, "helm": _local,
     },
     # Where incidents are filed and who gets them is the operations repository's business alone.
     "jira": dict.fromkeys(
@@ -98,12 +98,13 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     "policy": {
         "allowed_paths": _within, "protected_paths": _union, "max_files": min, "max_lines": min,
         "image_registries": _shared, "freeze": _union, "raise_factor": min, "raise_total": min,
-        "allow_quota_raise": _both, "relapse_days": max, "code_changes": _both,
+        "allow_quota_raise": _both, "server_dry_run": _either, "relapse_days": max, "code_changes": _both,
     },
     "limits": {
         "max_incidents": min, "attempts": min, "defects": min, "stage_timeout": _local, "deadline_hours": _least_hours,
         "storm": min,
     },
+    "rendering": {"kube_version": _local, "api_versions": _local},
     "knowledge": {"paths": _local},
 }  # fmt: skip
 

@@ -6,6 +6,7 @@ import hashlib
 from typing import Any
 
 from selfheal.cluster.snapshot import Snapshot
+from selfheal.cluster.version import kubernetes_version
 from selfheal.diagnosis.engine import Diagnosis
 from selfheal.faults.interface import Finding
 from selfheal.incidents.record import BUDGETS, Analysis, Evidence, LastGood, ObjectRef, compact
@@ -43,6 +44,7 @@ def to_analysis(diagnosis: Diagnosis, snapshot: Snapshot) -> Analysis:
         "incomplete": [clean.text(text)[:200] for text in diagnosis.incomplete[:INCOMPLETE]],
         "snapshot_digest": snapshot.digest,
         "taken_at": snapshot.taken_at,
+        "kube_version": kubernetes_version(snapshot),
     }
     if root is None:
         return Analysis(verdict=_verdict(diagnosis), summary=clean.text(_summary(diagnosis))[:1500], **common)

@@ -106,6 +106,8 @@ class Analysis(_Part):
     fingerprint: str = ""
     snapshot_digest: str = ""
     taken_at: datetime | None = None
+    #: Of Kubernetes, as the nodes told; "" when they did not. What charts are rendered for.
+    kube_version: str = ""
     mitigation: str = ""
     #: What the target was like: what follows a merge is compared with it. As ``Verification.baseline``.
     baseline: dict[str, Any] = Field(default_factory=dict)

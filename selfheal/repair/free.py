@@ -21,7 +21,7 @@ from selfheal.repair.locate import Located, Locator
 from selfheal.repair.objects import Object, is_hook, ref
 from selfheal.repair.sources import source_for
 from selfheal.repair.sources.gitops import hints
-from selfheal.repair.tools import Tools
+from selfheal.repair.tools import Tools, tools_for
 from selfheal.repair.view import View
 from selfheal.repository.paths import below
 from selfheal.repository.tree import Tree
@@ -79,7 +79,9 @@ def judged(
     view = View(tree)
     files = {path: (view.read(path), after) for path, after in changes.items()}
     try:
-        differs, fields, registries = _rendered(view, changes, source, target, tools or Tools())
+        differs, fields, registries = _rendered(
+            view, changes, source, target, tools_for(settings, tools=tools)
+        )
     except SelfhealError as error:
         broken = PolicyVerdict(rule="render-contract", passed=False, detail=error.message[:400])
         # What the files alone say is told as well.

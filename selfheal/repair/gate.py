@@ -17,6 +17,7 @@ from selfheal.incidents.errors import ProofRefused
 from selfheal.incidents.proofs import GateSigned, Proof
 from selfheal.incidents.record import Analysis, PolicyVerdict, Record, RenderedChange, Source, Target, Tried
 from selfheal.repair import free as free_edits
+from selfheal.repair import rediagnosis
 from selfheal.repair.envelope import Envelope, apply, digest, unpack
 from selfheal.repair.goal import permitted
 from selfheal.repair.plan import derive, judge_proof, registries_in, remedy_of
@@ -110,8 +111,9 @@ def _judged(
     )
     passed.append(PolicyVerdict(rule="render-contract", passed=True, detail=told[:400]))
     registries = registries_in(derived.locator.view, derived.located, proof)
-    rest = judge_proof(proof, settings, now or SystemClock().now(), registries)
-    return (*passed, *rest), proof.proven.changes
+    version = derived.locator.tools.capabilities.version
+    rest = judge_proof(proof, settings, now or SystemClock().now(), registries, version)
+    return (*passed, rediagnosis.verdict(proof, analysis), *rest), proof.proven.changes
 
 
 def _failed(rule: str, error: Exception) -> PolicyVerdict:

@@ -18,8 +18,12 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+from selfheal.cluster.snapshot import Snapshot
+from selfheal.config import Settings
 from selfheal.errors import ConfigurationProblem, NeedsPerson
+from selfheal.incidents.record import Analysis
 from selfheal.redaction import redactor
+from selfheal.repair.capabilities import Capabilities, capabilities
 
 TIMEOUT = 30.0
 OUTPUT = 64_000_000
@@ -38,10 +42,17 @@ class RenderFailed(NeedsPerson):
 class Tools:
     """Finds the programs: the given paths first, then beside this Python, then on PATH."""
 
-    def __init__(self, kubectl: str = "", helm: str = "") -> None:
+    def __init__(self, kubectl: str = "", helm: str = "", capabilities: Capabilities | None = None) -> None:
         self._given = {"kubectl": kubectl, "helm": helm}
+        self.capabilities = capabilities or Capabilities()
         self.renders = 0
         self._remembered: dict[str, str] = {}
+
+    def knowing(self, capabilities: Capabilities) -> Tools:
+        """The same programs for a cluster that can do this; these very ones where they know it already."""
+        if capabilities == self.capabilities:
+            return self
+        return Tools(self._given["kubectl"], self._given["helm"], capabilities)
 
     def remember(self, key: str, compute: Callable[[], str]) -> str:
         """What ``compute`` renders, once a key; the oldest answers are forgotten when they become many."""
@@ -154,6 +165,12 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def from_environment() -> Tools:
-    """Tools as ``SELFHEAL_KUBECTL`` and ``SELFHEAL_HELM`` name them."""
-    return Tools(os.environ.get("SELFHEAL_KUBECTL", ""), os.environ.get("SELFHEAL_HELM", ""))
+def tools_for(
+    settings: Settings,
+    analysis: Analysis | None = None,
+    snapshot: Snapshot | None = None,
+    tools: Tools | None = None,
+) -> Tools:
+    """The programs that the settings name (or those given), for the cluster as far as it is known."""
+    found = tools or Tools(settings.kubectl, settings.helm)
+    return found.knowing(capabilities(settings, analysis, snapshot))

@@ -83,6 +83,7 @@ class Watch:
 def _expected(work: Work, record: Record) -> Sequence[Mapping[str, Any]]:
     """The objects as the branch that is deployed renders them now, the merge included."""
     from selfheal.repair.sources import render
+    from selfheal.repair.tools import tools_for
 
     source, target = record.source, record.target
     if source is None or target is None:
@@ -91,7 +92,12 @@ def _expected(work: Work, record: Record) -> Sequence[Mapping[str, Any]]:
             hint="Check in the cluster whether the merged change has arrived.",
             code="no-source",
         )
-    rendered: Sequence[Mapping[str, Any]] = render(work.tree, source.path, namespace=target.namespace)
+    rendered: Sequence[Mapping[str, Any]] = render(
+        work.tree,
+        source.path,
+        namespace=target.namespace,
+        tools=tools_for(work.settings, record.analysis),
+    )
     return rendered
 
 

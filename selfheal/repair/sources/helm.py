@@ -94,6 +94,7 @@ class Helm(Source):
                 "--namespace",
                 unit.namespace or "default",
                 "--skip-schema-validation",
+                *self._tools.capabilities.arguments(),
                 *more,
             ]
             for path in unit.values:
@@ -123,7 +124,7 @@ class Helm(Source):
 
     def _remembered(self, view: View, unit: Unit) -> str:
         files = view.read_many(self._copied(view, unit))
-        key = hashlib.sha256(repr(unit).encode())
+        key = hashlib.sha256(repr((unit, self._tools.capabilities)).encode())
         for path, data in sorted(files.items()):
             key.update(f"\0{path}\0{len(data)}\0".encode() + data)
         return self._tools.remember(f"helm {key.hexdigest()}", lambda: self._output(view, unit))
