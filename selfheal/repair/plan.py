@@ -27,7 +27,7 @@ from selfheal.incidents.record import (
     Target,
     Tried,
 )
-from selfheal.repair import policy, schema, unified
+from selfheal.repair import policy, rediagnosis, schema, unified
 from selfheal.repair.contract import ContractBroken
 from selfheal.repair.edits.nodes import EditRefused
 from selfheal.repair.environments import Relatives
@@ -41,7 +41,7 @@ from selfheal.repair.release import Reverted, release_in, reverted, widened
 from selfheal.repair.sources import source_for
 from selfheal.repair.sources.gitops import hints
 from selfheal.repair.spans import unless_spanning
-from selfheal.repair.tools import RenderFailed, Tools, from_environment
+from selfheal.repair.tools import RenderFailed, Tools, tools_for
 from selfheal.repair.values import Sources, decide
 from selfheal.repair.view import View
 from selfheal.repository.tree import Tree
@@ -137,7 +137,7 @@ def plan(
         for goal in derived.goals if derived.release is None else ():
             if goal.path[-1:] == ("image",) and goal.op == "set":
                 unless_spanning(tree, derived.history, goal)
-        return _result(derived, settings, fault.writes, now, snapshot)
+        return _result(derived, analysis, settings, fault.writes, now, snapshot)
     except (NeedsPerson, EditRefused, Refused) as error:
         hint = f" {error.hint}" if error.hint else ""
         return RepairResult("escalate", f"{error.message}{hint}", title)
@@ -180,7 +180,8 @@ def derive(
         )
     view = View(tree)
     refs = list(dict.fromkeys(edit.object for edit in remedy.edits))
-    locator = Locator(view, tools or from_environment(), live=_live(snapshot), evidence=analysis.evidence)
+    known_tools = tools_for(settings, analysis, snapshot, tools)
+    locator = Locator(view, known_tools, live=_live(snapshot), evidence=analysis.evidence)
     where = path or _configured(settings, source, refs[0], target)
     known = hints(view, refs[0].namespace)
     located = locator.find(
@@ -281,16 +282,22 @@ def _unless_relapsed(derived: Derived, settings: Settings, now: datetime, tried:
 
 
 def _result(
-    derived: Derived, settings: Settings, writes: Sequence[str], now: datetime, snapshot: Snapshot | None
+    derived: Derived,
+    analysis: Analysis,
+    settings: Settings,
+    writes: Sequence[str],
+    now: datetime,
+    snapshot: Snapshot | None,
 ) -> RepairResult:
     proof, reached = _first_proven(derived)
     unit = derived.located.unit
-    verdicts = judge_proof(
-        proof, settings, now, registries_in(derived.locator.view, derived.located, proof, snapshot)
-    )
+    registries = registries_in(derived.locator.view, derived.located, proof, snapshot)
+    version = derived.locator.tools.capabilities.version
+    verdicts = judge_proof(proof, settings, now, registries, version)
     fields = [goal.field for goal in derived.goals if not permitted(goal.field, writes)]
     verdicts = (
         PolicyVerdict(rule="fields", passed=not fields, detail=", ".join(fields)[:400]),
+        rediagnosis.verdict(proof, analysis, snapshot),
         *verdicts,
     )
     result = RepairResult(
@@ -346,12 +353,12 @@ def _first_proven(derived: Derived) -> tuple[Proof, list[str]]:
 
 
 def judge_proof(
-    proof: Proof, settings: Settings, now: datetime, registries: frozenset[str]
+    proof: Proof, settings: Settings, now: datetime, registries: frozenset[str], version: str = ""
 ) -> tuple[PolicyVerdict, ...]:
-    """Schema and policy of a proven change."""
+    """Schema and policy of a proven change; ``version`` is the cluster's, "" when it is not known."""
     before, after = proof.changed()
     proposal = policy.Proposal(proof.files, before, after, registries, now)
-    return (schema.verdict(before, after), *policy.verdicts(proposal, settings.policy))
+    return (schema.verdict(before, after, version), *policy.verdicts(proposal, settings.policy))
 
 
 def registries_in(
