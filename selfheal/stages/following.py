@@ -21,7 +21,7 @@ def waits_for(work: Work, record: Record) -> str:
     # What the crew could not do for the leader out of a defect of its own, it tries for the follower.
     if leader.record is None or leader.record.state is State.INCIDENT_FAILED or _over(leader):
         return ""
-    return f"{record.parent} is about the same and comes first; it is in {leader.record.state}."
+    return f"It follows {record.parent}, which comes first and is in {leader.record.state}."
 
 
 def recovered_with(work: Work, record: Record) -> bool:
