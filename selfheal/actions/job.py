@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Mapping, Sequence
@@ -14,7 +15,7 @@ from selfheal.actions.check import EXIT_INPUTS
 from selfheal.actions.handing import hand_over
 from selfheal.actions.inputs import Inputs, read
 from selfheal.clock import Clock, SystemClock
-from selfheal.errors import SelfhealError
+from selfheal.errors import Refused, SelfhealError
 from selfheal.incidents.errors import IncidentError
 from selfheal.incidents.states import Stage, State
 from selfheal.jsm.manager import Incident, JSMStateManager
@@ -61,12 +62,25 @@ def main(environ: Mapping[str, str], clock: Clock | None = None) -> int:
     # Logs and results are written beside the checkout, never into it.
     os.chdir(folder)
     try:
+        _check_policy(inputs)
         return _serve(job)
     except (SelfhealError, IncidentError) as error:
         text = f"{error.message} {error.hint}".strip()
         commands.annotate("error", f"selfheal: {' '.join(inputs.keys) or inputs.stage}", text)
         commands.set_outputs({"status": "failed", "exit-code": str(getattr(error, "exit_code", 1))}, runner)
         return getattr(error, "exit_code", 1)
+
+
+def _check_policy(inputs: Inputs) -> None:
+    """The operations repository's settings travel as an artifact, which other jobs of the run might replace."""
+    if not inputs["config"] or not inputs["config-digest"]:
+        return
+    path = Path(os.environ["SELFHEAL_CENTRAL_CONFIG"])
+    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != inputs["config-digest"]:
+        raise Refused(
+            "The operations repository's settings are not the ones that were fetched at the beginning of this run.",
+            hint="Look at what the test job of this run does; the next run fetches them again.", code="policy-changed",
+        )  # fmt: skip
 
 
 def _serve(job: Job) -> int:

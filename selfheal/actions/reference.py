@@ -37,8 +37,7 @@ def _action(document: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _called(document: Mapping[str, Any]) -> Iterator[str]:
-    # YAML 1.1 readers take the key `on` for a truth value.
-    call = (document.get("on") or document[True])["workflow_call"]
+    call = document["on"]["workflow_call"]
     yield from ("", "| input | default | what it is |", "|---|---|---|")
     for name, given in call["inputs"].items():
         yield f"| `{name}` | {_default(given.get('default', ''))} | {_cell(given['description'])} |"

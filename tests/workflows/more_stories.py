@@ -179,7 +179,7 @@ def test_the_real_set_up_installs_from_the_lock_alone(tmp_path):
     for name in ("cold", "warm"):
         began = time.monotonic()
         done = subprocess.run(
-            [str(action / "scripts/action/install"), sys.executable],
+            [str(action / "scripts/action/install"), sys.executable, "true"],
             env=environ,
             capture_output=True,
             text=True,

@@ -127,8 +127,8 @@ def test_checkouts_keep_no_credential_and_others_actions_are_pinned(path):
     assert text.count("persist-credentials: false") >= checkouts
 
 
-def test_job_outputs_carry_keys_and_words_of_ours_alone():
-    allowed = {"incidents", "elsewhere", "next"}
+def test_job_outputs_carry_keys_digests_and_words_of_ours_alone():
+    allowed = {"incidents", "elsewhere", "next", "digest"}
     for _workflow, _name, job in jobs():
         assert set(job.get("outputs", {})) <= allowed
 
