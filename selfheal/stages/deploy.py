@@ -32,7 +32,7 @@ def serve(work: Work) -> None:
         work,
         steps=STEPS,
         goal=lambda now: watch.unfinished or now.revert_due or now.attempt > attempt,
-        facts={"role": request.role, "attempts_left": attempt < work.settings.limits.attempts},
+        facts={"role": request.role, "attempts_left": _may_try_again(work, record)},
         verification=watch.prepared,
     )
     work.crew(context, "Deployment Monitor")
@@ -41,6 +41,17 @@ def serve(work: Work) -> None:
         work.manager.tell(work.key, "another-attempt", comments.another_attempt(record), lease=work.lease)
     elif watch.unfinished and record.state is State.VERIFICATION_IN_PROGRESS:
         raise Waiting("The deployment is not over yet; the next run goes on watching it.")
+
+
+def _may_try_again(work: Work, record: Record) -> bool:
+    """Whether a fix that did not help is followed by another attempt.
+
+    A changed program runs once somebody builds and deploys it, which nothing here shows: that it does not help yet proves
+    nothing, and a person goes on.
+    """
+    change = record.change
+    unseen = change is not None and change.free and not change.rendered
+    return record.attempt < work.settings.limits.attempts and not unseen
 
 
 class Watch:

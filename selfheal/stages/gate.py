@@ -29,7 +29,11 @@ def serve(work: Work) -> None:
     record = work.step(State.FIX_GENERATED, last=not observes)
     signed = record.change
     progress.emit("gate", rules=[verdict.rule for verdict in signed.policy] if signed else [])
-    work.summary = "The gate derived the change again and signed it."
+    work.summary = (
+        "The gate listed all that the freely edited change does and signed it; people merge it."
+        if change.free
+        else "The gate derived the change again and signed it."
+    )
     if observes:
         work.hand_over(
             "observe-mode",

@@ -112,6 +112,26 @@ def test_out_of_attempts_a_person_is_asked(tmp_path):
     assert manager.load(doubles.KEY).record.state is State.INCIDENT_REQUIRES_HUMAN
 
 
+def test_a_changed_program_that_is_perhaps_not_built_yet_starts_no_other_attempt(tmp_path):
+    change = Change(decision="propose", title="Add the items up", paths=("src/cart.py",), free=True)
+    manager = manager_with(merged_record(change=change))
+    (tmp_path / "same").mkdir()
+    work = doubles.work(
+        manager,
+        Stage.DEPLOY,
+        cluster=doubles.FakeCluster(doubles.killed_cart().snapshot()),
+        tree=doubles.repository(tmp_path / "same"),
+        settings_=doubles.settings(
+            verification={"rollout_timeout": 120, "soak": 30, "samples": 3, "interval": 10}
+        ),
+    )
+    with work.claimed():
+        deploy.serve(work)
+    record = manager.load(doubles.KEY).record
+    assert record.state is State.INCIDENT_REQUIRES_HUMAN
+    assert "ineffective" in record.history[-1].note
+
+
 def test_what_never_arrives_is_no_success(tmp_path):
     manager = manager_with(merged_record())
     served(manager, cart(memory="128Mi"), tmp_path)
