@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import threading
 import time
 from contextlib import contextmanager
@@ -13,6 +14,7 @@ from selfheal.repository.worktree import clone
 from selfheal.sandbox.world import World
 from selfheal.stages import journey
 from selfheal.stages.credentials import HOLDS, environment_for
+from selfheal.stages.report import StageReport
 from selfheal.stages.runner import run_stage, settings_of
 
 KEY = "0123456789abcdef" * 4
@@ -74,12 +76,19 @@ class Crew:
         return {"SELFHEAL_REPOSITORY_DIR": str(self.folder / "clone")}
 
     def serve(self, stage, key):
-        """One stage."""
-        dry = self.environ.get("SELFHEAL_DRY_RUN") == "true"
+        """One stage, as a job of its own. In a dry run it goes on from what the stage before would have written."""
+        return self._serve(stage, key, self.overlays.get(key) if self._dry else None)
+
+    @property
+    def _dry(self):
+        return self.environ.get("SELFHEAL_DRY_RUN") == "true"
+
+    def _serve(self, stage, key, overlay):
         report = run_stage(
-            Stage(stage), key, self.settings(stage), clock=self.clock, run_id="story",
-            overlay=self.overlays.get(key) if dry else None,
-        )  # fmt: skip
+            Stage(stage), key, self.settings(stage), clock=self.clock, run_id="story", overlay=overlay
+        )
+        # As it comes through the pipe from a child.
+        report = StageReport.from_document(json.loads(json.dumps(report.document())))
         self.overlays[key] = report.overlay
         self.reports.append(report)
         return report
@@ -92,9 +101,12 @@ class Crew:
         return record.served_by
 
     def heal(self, key):
-        """All stages from where the incident stands. The reports of this run."""
+        """All stages from where the incident stands, as one run. The reports of this run."""
         first = self.next_stage(key)
-        return journey.heal(key, first, self.serve) if first else []
+        if not self._dry:
+            self.overlays.pop(key, None)
+        serve = lambda stage, key: self._serve(stage, key, self.overlays.get(key))  # noqa: E731 - one line says it
+        return journey.heal(key, first, serve) if first else []
 
     def heal_until(self, key, state):
         """Stage by stage until the incident is in ``state``."""

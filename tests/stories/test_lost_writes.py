@@ -91,4 +91,4 @@ def test_every_lost_write_is_made_up_for(action, tmp_path):
     else:
         raise AssertionError(f"there are still writes after {MOST}")
     assert not wrong, wrong
-    assert tried >= (30 if EVERY else 3)
+    assert tried >= (20 if EVERY else 3)

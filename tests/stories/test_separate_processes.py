@@ -13,24 +13,26 @@ KEY = "9f" * 32
 STAGES = ("coordinate", "analyze", "fix", "gate", "pr", "deploy")
 
 
-@pytest.fixture(scope="module")
-def story(tmp_path_factory):
-    """One sandbox; `run` heals INC-1, then `stage` after `stage` INC-2. What was printed, by command."""
-    folder = tmp_path_factory.mktemp("outside")
-    with served(folder, "cart-image-tag", "checkout-missing-key") as world:
+@pytest.mark.timeout(600)
+def test_run_heals_one_and_stages_heal_another(tmp_path):
+    """One story and not several: it starts a dozen processes. Each of the checks below stands by itself."""
+    with served(tmp_path, "cart-image-tag", "checkout-missing-key") as world:
         printed = {}
         more = {"SELFHEAL_SIGNING_KEY": KEY, "SELFHEAL_MODE": "heal"}
         printed["run"] = world.selfheal("run", "--incident", "INC-1", **more)
         for name in STAGES:
             printed[name] = world.selfheal("stage", name, "--incident", "INC-2", **more)
-        yield world, printed
+        for check in (
+            a_run_heals_with_variables_alone,
+            single_stages_heal_another,
+            the_log_says_what_each_stage_did_with_which_tool,
+            the_result_of_the_run,
+            no_credential_is_anywhere,
+        ):
+            check(world, printed)
 
 
-pytestmark = pytest.mark.timeout(600)
-
-
-def test_a_run_heals_with_variables_alone(story):
-    world, printed = story
+def a_run_heals_with_variables_alone(world, printed):
     code, text = printed["run"]
     assert code == 0, text
     assert "VERIFICATION_IN_PROGRESS → INCIDENT_RESOLVED" in text
@@ -38,8 +40,7 @@ def test_a_run_heals_with_variables_alone(story):
     assert world.incidents()["INC-1"]["status"] == "Completed"
 
 
-def test_single_stages_heal_another(story):
-    world, printed = story
+def single_stages_heal_another(world, printed):
     for name in STAGES:
         code, text = printed[name]
         assert code == 0, f"{name}: {text}"
@@ -48,8 +49,7 @@ def test_single_stages_heal_another(story):
     assert len(world.pulls()) == len(world.merges()) == 2
 
 
-def test_the_log_says_what_each_stage_did_with_which_tool(story):
-    world, _printed = story
+def the_log_says_what_each_stage_did_with_which_tool(world, _printed):
     lines = world.log()
     of_first = [line for line in lines if line.get("incident") == "INC-1"]
     assert {line["stage"] for line in of_first} == set(STAGES)
@@ -70,8 +70,7 @@ def test_the_log_says_what_each_stage_did_with_which_tool(story):
     assert all(isinstance(event["pid"], int) for event in begun)
 
 
-def test_the_result_of_the_run(story):
-    world, _printed = story
+def the_result_of_the_run(world, _printed):
     (document,) = world.results()
     (incident,) = document["incidents"]
     assert document["schema_version"] == 1
@@ -98,8 +97,7 @@ def forms(secret):
     yield raw.hex()
 
 
-def test_no_credential_is_anywhere(story):
-    world, printed = story
+def no_credential_is_anywhere(world, printed):
     names = [name for name in world.variables if "TOKEN" in name]
     assert names
     secrets = [KEY, *(world.variables[name] for name in names)]
