@@ -21,7 +21,8 @@ from urllib.request import urlopen
 def served(scenario: str, folder: Path) -> subprocess.Popen[str]:
     """The sandbox as a process; its variables are in ``folder/env``."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "selfheal", "sandbox", "serve", "--scenario", scenario, "--env-file", str(folder / "env")],
+        [sys.executable, "-m", "selfheal", "sandbox", "serve", "--scenario", scenario, "--env-file", str(folder / "env"),
+            "--approve-after", "0"],
         stdout=subprocess.PIPE,
         text=True,
     )  # fmt: skip

@@ -42,8 +42,20 @@ def sandbox() -> None:
     show_default=True,
     help="How much faster than life.",
 )
+@click.option(
+    "--approve-after",
+    type=click.FloatRange(0, 3600),
+    default=0.5,
+    show_default=True,
+    help="Seconds until the simulated person approves a pull request.",
+)
 def serve(
-    only: str, scenarios: tuple[str, ...], env_file: Path | None, directory: Path | None, time_factor: float
+    only: str,
+    scenarios: tuple[str, ...],
+    env_file: Path | None,
+    directory: Path | None,
+    time_factor: float,
+    approve_after: float,
 ) -> None:
     """Serve the sandbox on loopback until interrupted.
 
@@ -57,7 +69,9 @@ def serve(
         raise click.UsageError(
             f"--only takes {', '.join(PARTS)}; {', '.join(wrong) or 'nothing'} is none of them."
         )
-    with World(directory, scenarios=list(scenarios), only=parts, time_factor=time_factor) as world:
+    with World(
+        directory, scenarios=list(scenarios), only=parts, time_factor=time_factor, approve_after=approve_after
+    ) as world:
         if env_file is not None:
             world.env_file(env_file)
             click.echo(f"variables: {env_file}")
