@@ -11,6 +11,7 @@ from pydantic import BaseModel, Field
 
 from selfheal.errors import NotFound, Refused
 from selfheal.redaction import redactor
+from selfheal.redaction.redactor import OPENING
 from selfheal.repository.paths import confined
 from selfheal.tools.base import Arguments, StageTool, told
 from selfheal.tools.context import StageContext
@@ -199,7 +200,7 @@ def _writable(context: StageContext) -> None:
 
 def _clean(text: str) -> None:
     """What looks like a credential is never written, and neither is what redaction put in its place."""
-    if redactor().text(text) != text or "[redacted]" in text:
+    if redactor().text(text) != text or OPENING in text:
         raise Refused(
             "The text holds something that looks like a credential.",
             hint="Refer to a Secret by name instead.",
