@@ -245,13 +245,14 @@ class LiveCluster:
         query: Sequence[tuple[str, str]] = (),
         body: Any = None,
         accept: str = "application/json",
+        content: str = "application/json",
     ) -> bytes:
         try:
             response = self._api.call_api(
                 path,
                 method,
                 query_params=list(query),
-                header_params={"Accept": accept, "Content-Type": "application/json"},
+                header_params={"Accept": accept, "Content-Type": content},
                 body=body,
                 auth_settings=["BearerToken"],
                 _preload_content=False,

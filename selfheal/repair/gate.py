@@ -1,8 +1,8 @@
 """The gate: derives the change again from the analysis, proves the stored patch against it, judges it, signs it.
 
-No model, no GitHub, no cluster. Whoever stored the patch is not believed: the patch must apply to the very commit
-that is checked out, and render to exactly what the analysis' remedy asks for. Of a change that an agent edited freely less can
-be proven (`free`); its signature says so.
+No model, no GitHub, no cluster (but a dry run, where that is switched on). Whoever stored the patch is not believed: it
+must apply to the very commit that is checked out, and render to exactly what the analysis' remedy asks for. Of a change
+that an agent edited freely less can be proven (`free`); its signature says so.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from selfheal.incidents.errors import ProofRefused
 from selfheal.incidents.proofs import GateSigned, Proof
 from selfheal.incidents.record import Analysis, PolicyVerdict, Record, RenderedChange, Source, Target, Tried
 from selfheal.repair import free as free_edits
-from selfheal.repair import rediagnosis
+from selfheal.repair import rediagnosis, serverside
 from selfheal.repair.envelope import Envelope, apply, digest, unpack
 from selfheal.repair.goal import permitted
 from selfheal.repair.plan import derive, judge_proof, registries_in, remedy_of
@@ -113,7 +113,10 @@ def _judged(
     registries = registries_in(derived.locator.view, derived.located, proof)
     version = derived.locator.tools.capabilities.version
     rest = judge_proof(proof, settings, now or SystemClock().now(), registries, version)
-    return (*passed, rediagnosis.verdict(proof, analysis), *rest), proof.proven.changes
+    verdicts = (*passed, rediagnosis.verdict(proof, analysis), *rest)
+    if settings.policy.server_dry_run and all(verdict.passed for verdict in verdicts):
+        verdicts = (*verdicts, serverside.verdict(proof, derived.goals, settings))
+    return verdicts, proof.proven.changes
 
 
 def _failed(rule: str, error: Exception) -> PolicyVerdict:

@@ -21,7 +21,9 @@ HOLDS: dict[Stage, tuple[str, ...]] = {
     Stage.COORDINATE: (*_JIRA, *_CLUSTER, *_WHERE),
     Stage.ANALYZE: (*_JIRA, *_MODEL, *_CLUSTER, *_WHERE),
     Stage.FIX: (*_JIRA, *_MODEL, *_WHERE),
-    Stage.GATE: (*_JIRA, "signing_key", *_WHERE),
+    # The account for dry runs may write to the cluster as far as the cluster knows: no model is near it, nor the stage
+    # that writes code.
+    Stage.GATE: (*_JIRA, "signing_key", "dry_run_kubeconfig", *_WHERE),
     Stage.PR: (*_JIRA, "github_url", "github_server_url", "github_token", "signing_key", *_WHERE),
     Stage.DEPLOY: (*_JIRA, *_MODEL, *_CLUSTER, *_WHERE),
 }

@@ -21,6 +21,8 @@ def test_no_stage_holds_a_write_token_beside_a_model(stage):
     assert not (held & WRITES_CODE and held & MODEL)
     assert bool(held & WRITES_CODE) is (stage is Stage.PR)
     assert ("SELFHEAL_SIGNING_KEY" in held) is (stage in (Stage.GATE, Stage.PR))
+    # An account for dry runs may write to the cluster: no model beside it, and not where code is written.
+    assert ("SELFHEAL_DRY_RUN_KUBECONFIG" in held) is (stage is Stage.GATE)
     assert ("KUBECONFIG" in held) is (stage in (Stage.COORDINATE, Stage.ANALYZE, Stage.DEPLOY))
 
 
