@@ -14,10 +14,12 @@ a log that names a variable, a file, a permission, a port or a dependency leads 
 predecessor runs well is `bad-release`.
 
 # What is changed
-Nothing: a program is mended by people, or by a model with the repository's tools.
+Where an older template of the workload works and the new one differs from it in a few settings, with the same image:
+these settings, back to what they were. Otherwise nothing: a program is mended by people, or by a model with the
+repository's tools.
 
 # How safe that is
-No change is proposed.
+The workload returns to settings with which it ran. What the change was meant to bring is not deployed.
 """
 
 from __future__ import annotations
@@ -26,8 +28,10 @@ from collections.abc import Iterable
 
 from typing_extensions import override
 
+from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Snapshot
 from selfheal.cluster.workloads import troubled
+from selfheal.faults import template_change
 from selfheal.faults.calls import through
 from selfheal.faults.crashing import first_crash
 from selfheal.faults.fields import ANY
@@ -40,7 +44,7 @@ class AppCrash(Fault):
 
     id = "app-crash"
     blames = ANY
-    writes = ()
+    writes = template_change.WRITES
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
@@ -51,6 +55,7 @@ class AppCrash(Fault):
                     continue
                 again = f", {found.restarts} times" if found.restarts else ""
                 said = next((item.message for item in found.evidence if item.source == "log"), "")
+                changed = template_change.changes(snapshot, workload)
                 yield Finding(
                     fault=self.id,
                     variant="exit" if found.code else "ends",
@@ -64,15 +69,36 @@ class AppCrash(Fault):
                         + (f": {said[:160]}" if said else ".")
                     ),
                     evidence=found.evidence,
-                    facts={"code": found.code},
+                    facts={
+                        "code": found.code,
+                        "changed": changed,
+                        "last_good": template_change.last_good_of(changed),
+                    },
                     through=through(snapshot, workload),
                 )
 
     @override
     def remedy(self, finding: Finding) -> Remedy:
+        changed = finding.facts.get("changed") or []
+        edits = template_change.edits(finding.object, changed)
+        if edits and all(_writable(edit.field) for edit in edits):
+            return Remedy(
+                title=f"Start {finding.object.name} with the settings with which it ran",
+                edits=edits,
+                reason=f"{finding.summary.rstrip('.')}. It ran before its template changed",
+            )
         return Remedy(
             title=f"Find out why {finding.container} of {finding.object.name} ends",
             edits=(),
             reason=finding.summary,
             escalate="The program ends by itself; its code has to be looked at.",
         )
+
+
+def _writable(field: str) -> bool:
+    tokens = pointer.parts(field)
+    return any(
+        len(wanted := pointer.parts(pattern)) == len(tokens)
+        and all(w in ("*", t) for w, t in zip(wanted, tokens, strict=True))
+        for pattern in AppCrash.writes
+    )

@@ -23,6 +23,7 @@ Only existing keys and values are used. When a renamed key has other users it is
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -33,9 +34,14 @@ from selfheal.cluster.snapshot import Object, Snapshot, ref_of
 from selfheal.cluster.workloads import Workload, earlier, ready, workloads
 from selfheal.faults.evidence import complaints, on_object
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, NearName, Remedy
-from selfheal.faults.nearness import nearest
+from selfheal.faults.nearness import likeness, nearest
 from selfheal.faults.references import Reference, keys_of, references
 from selfheal.incidents.record import Evidence, Explained, ObjectRef, Target
+
+#: From this likeness on one name is a slip of another.
+SLIP = 0.85
+#: A name that follows from the content, as generators make it.
+_GENERATED = re.compile(r"^(?P<source>.+)-[a-z0-9]{10}$")
 
 
 class ConfigKeyMissing(Fault):
@@ -132,7 +138,8 @@ def _finding(
     users = set(_users(snapshot, holder_ref, near)) if near else set()
     others = set(_users(snapshot, holder_ref, key)) - {workload.ref}
     worked = _worked_before(snapshot, workload, holder_ref, key)
-    holder_blamed = bool(worked or others) and not users
+    meant = holder_ref.kind == "ConfigMap" and _named_alike(found, key, near)
+    holder_blamed = bool(worked or others or meant) and not users
     blamed = holder_ref if holder_blamed else workload.ref
     fields = list(dict.fromkeys(workload.at(reference.key_pointer) for reference in found))
     evidence = [] if told is None else [told]
@@ -205,11 +212,8 @@ def _worked_before(snapshot: Snapshot, workload: Workload, holder: ObjectRef, ke
     """
     for older in earlier(snapshot, workload.object):
         for reference in references(older.spec):
-            if older.proven and (reference.kind, reference.name, reference.key) == (
-                holder.kind,
-                holder.name,
-                key,
-            ):
+            same = (reference.kind, reference.key) == (holder.kind, key)
+            if older.proven and same and _one_source(reference.name, holder.name):
                 name = older.origin.rpartition("/")[2]
                 origin = ObjectRef(kind="ReplicaSet", namespace=workload.namespace, name=name)
                 where = "/spec/template/spec" + reference.key_pointer
@@ -220,6 +224,22 @@ def _worked_before(snapshot: Snapshot, workload: Workload, holder: ObjectRef, ke
                 pod, "/metadata/name", ref_of(pod).name, "This pod started while the key was there"
             )
     return None
+
+
+def _one_source(one: str, two: str) -> bool:
+    """Whether two names are one, or generated for different contents of one source."""
+    if one == two:
+        return True
+    first, second = _GENERATED.match(one), _GENERATED.match(two)
+    return first is not None and second is not None and first["source"] == second["source"]
+
+
+def _named_alike(found: list[Reference], key: str, near: str | None) -> bool:
+    """Whether variables bear the very name of the key that is missing, and the near one is but a slip of it."""
+    names = {
+        pointer.parts(reference.key_pointer)[3] for reference in found if "/env/" in reference.key_pointer
+    }
+    return names == {f"name={key}"} and near is not None and likeness(key, near) >= SLIP
 
 
 def _last_good(

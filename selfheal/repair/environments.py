@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
+from selfheal.faults.nearness import likeness
 from selfheal.incidents.record import ObjectRef
 from selfheal.repair import risks
 from selfheal.repair.edits.data import same
@@ -13,12 +14,15 @@ from selfheal.repair.locate import Located, Locator
 from selfheal.repair.objects import Object, is_hook, ref
 from selfheal.repair.sources import SourceUnreadable, Unit, source_for
 from selfheal.repair.tools import RenderFailed
+from selfheal.repair.values import SLIP
 
 #: Other environments that are rendered; of any beyond that, what they read is known.
 MOST = 8
 _SIZES = re.compile(r"/resources/(?:limits|requests)/|/replicas$|/(?:min|max)Replicas$")
 #: Fields that follow from the program's version.
-_VERSIONED = re.compile(r"Probe/|/command|/args|/env/|/ports/|/targetPort$|^/data/")
+_VERSIONED = re.compile(r"Probe/|/command|/args|/ports/|/targetPort$")
+
+_VERSION = re.compile(r"[:@][^/]+$")
 
 
 class Relatives:
@@ -77,19 +81,26 @@ class Relatives:
     ) -> bool:
         """Whether the value had better be set for this environment alone than where others share it.
 
-        Sizes belong to an environment. What a program needs follows from its version: where another environment runs
-        another image, the shared value may be right there. A value wrong for all is mended for all.
+        A size that is raised belongs to its environment. What a program needs follows from its version: where another
+        environment runs another image, the shared value may be right there. A value wrong for all, and a slip of one
+        that is right, are mended for all, where they stand.
         """
-        if any(_SIZES.search(goal.field) for goal in goals):
+        if any(goal.raised and _SIZES.search(goal.field) for goal in goals):
             return any(
                 self._source.inputs(self._locator.view, unit).intersection(changes) for unit in self.units
             )
-        versioned = [goal for goal in goals if _VERSIONED.search(goal.field)]
+        versioned = [
+            goal
+            for goal in goals
+            if _VERSIONED.search(goal.field)
+            and goal.before is not None
+            and not _slip(goal.before, goal.value)
+        ]
         for goal in versioned:
             own = located.object(goal.object)
             for unit in self.reached(changes)[:MOST]:
                 other = self._same_name(unit, goal.object)
-                if own is not None and other is not None and risks.images(own) != risks.images(other):
+                if own is not None and other is not None and _other_version(own, other):
                     return True
         return False
 
@@ -108,3 +119,19 @@ class Relatives:
 def _alike(before: Sequence[Object], after: Sequence[Object]) -> bool:
     old, new = {ref(obj): obj for obj in before}, {ref(obj): obj for obj in after}
     return old.keys() == new.keys() and all(same(old[key], new[key]) for key in old)
+
+
+def _slip(old: object, new: object) -> bool:
+    """Whether one value is plainly a slip of the other."""
+    return isinstance(old, str) and isinstance(new, str) and likeness(old, new) >= SLIP
+
+
+def _other_version(one: Object, two: Object) -> bool:
+    """Whether a container runs another version in another environment; an image without a version tells nothing."""
+    first, second = risks.images(one), risks.images(two)
+    return any(
+        where in second
+        and image != second[where]
+        and all(_VERSION.search(text) for text in (image, second[where]))
+        for where, image in first.items()
+    )

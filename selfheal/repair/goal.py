@@ -13,7 +13,10 @@ from selfheal.repair.edits.data import same
 
 @dataclass(frozen=True)
 class Goal:
-    """``before`` is what the field renders to now (None when it is absent); ``origin`` cites where the value stands."""
+    """``before`` is what the field renders to now (None when it is absent); ``origin`` cites where the value stands.
+
+    ``raised``: the value is a bounded raise, which nobody had before.
+    """
 
     object: ObjectRef
     field: str
@@ -21,6 +24,7 @@ class Goal:
     value: Any
     before: Any
     origin: str
+    raised: bool = False
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -77,3 +81,48 @@ def _unnamed(goal: Goal, value: object) -> object:
     if goal.path[-1].startswith("name=") and isinstance(value, dict):
         return {key: item for key, item in value.items() if key != "name"}
     return value
+
+
+def narrowed(goals: Iterable[Goal]) -> list[Goal]:
+    """The same goals, each for the single values in which a mapping or list differs, where it keeps its shape.
+
+    What differs nowhere is then not written anew, and keeps its comments and its place.
+    """
+    return [part for goal in goals for part in _parts(goal)]
+
+
+def _parts(goal: Goal) -> list[Goal]:
+    if goal.op != "set" or isinstance(goal, Move):
+        return [goal]
+    found: list[tuple[tuple[str, ...], Any, Any]] = []
+    if not _differing((), goal.before, goal.value, found) or not found or found[0][0] == ():
+        return [goal]
+    return [
+        Goal(goal.object, goal.field + pointer.join(*path), "set", value, before, goal.origin, goal.raised)
+        for path, before, value in found
+    ]
+
+
+def _differing(
+    at: tuple[str, ...], old: Any, new: Any, found: list[tuple[tuple[str, ...], Any, Any]]
+) -> bool:
+    """Collects (path, old, new) of single values; False where the shapes differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        return old.keys() == new.keys() and all(
+            _differing((*at, key), old[key], new[key], found) for key in old
+        )
+    if isinstance(old, list) and isinstance(new, list):
+        return len(old) == len(new) and all(
+            _differing((*at, _token(index, a, b)), a, b, found)
+            for index, (a, b) in enumerate(zip(old, new, strict=True))
+        )
+    if isinstance(old, dict | list) or isinstance(new, dict | list) or old is None:
+        return False
+    if not same(old, new):
+        found.append((at, old, new))
+    return True
+
+
+def _token(index: int, old: Any, new: Any) -> str:
+    names = [item.get("name") if isinstance(item, dict) else None for item in (old, new)]
+    return f"name={names[0]}" if names[0] is not None and names[0] == names[1] else str(index)

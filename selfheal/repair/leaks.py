@@ -23,13 +23,15 @@ _NAMES = re.compile(
     r"|automountServiceAccountToken|serviceAccountToken|tokenExpirationSeconds|expirationSeconds|passwordKey"
     r"|secretKey|\w*SecretName|\w*SecretKey)[\"']?\s*:\s*[\"']?[A-Za-z0-9._-]{1,253}[\"']?\s*(?:#.*)?$"
 )
+#: The same within a line, as in ``secret: {secretName: api-signing}``.
+_NAMED = re.compile(
+    r"(?:\bsecret[\"']?\s*:\s*\{\s*)?\b(?:secretName|existingSecret\w*|\w*SecretName)[\"']?\s*:\s*[\"']?[A-Za-z0-9._-]{1,253}"
+)
 
 
 def leaks(added: Sequence[str], before: str) -> Iterator[str]:
     """What is wrong with each added line that looks like a secret. A value that stood there before is no new leak."""
-    for line in added:
-        if _NAMES.match(line):
-            continue
+    for line in (_NAMED.sub("", text) for text in added if not _NAMES.match(text)):
         found = next((secret for secret in _by_format(line) if secret not in before), "")
         if found or (
             not _known(line, before) and redactor().text(line) != line and not list(_by_format(line))

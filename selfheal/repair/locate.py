@@ -148,12 +148,32 @@ class Locator:
         return count
 
     def _narrowed(self, best: list[Located], names: Sequence[str], changed: frozenset[str]) -> list[Located]:
+        if len(best) > 1:
+            best = self._running(best)
         for name in names:
             if len(best) > 1 and environments(name):
                 best = [item for item in best if environments(str(item.unit)) & environments(name)] or best
         if len(best) > 1 and changed:
             best = [item for item in best if changed <= self._inputs(item.unit)][:1] or best
         return best
+
+    def _running(self, best: list[Located]) -> list[Located]:
+        """Those whose objects, all of them, are most like what runs: environments seldom differ in one object alone."""
+        scores = []
+        for item in best:
+            wrong, seen = 0, 0
+            for obj in item.objects:
+                live = self._live(ref(obj, item.unit.namespace))
+                seen += live is not None
+                wrong += (
+                    1
+                    if live is None
+                    else sum(1 for _ in differences({**obj, "metadata": _labels(obj)}, live))
+                )
+            if not seen:
+                return best
+            scores.append(wrong)
+        return [item for item, score in zip(best, scores, strict=True) if score == min(scores)]
 
     def _inputs(self, unit: Unit) -> frozenset[str]:
         return source_for(unit.kind, self.tools).inputs(self.view, unit)

@@ -31,7 +31,7 @@ from selfheal.repair import policy, rediagnosis, schema, unified
 from selfheal.repair.contract import ContractBroken
 from selfheal.repair.edits.nodes import EditRefused
 from selfheal.repair.environments import Relatives
-from selfheal.repair.goal import Goal, permitted
+from selfheal.repair.goal import Goal, narrowed, permitted
 from selfheal.repair.history import History
 from selfheal.repair.immutable import immutable
 from selfheal.repair.locate import Live, Located, Locator
@@ -327,7 +327,10 @@ def _first_proven(derived: Derived) -> tuple[Proof, list[str]]:
     source = source_for(unit.kind, locator.tools)
     problems: list[str] = []
     spare: tuple[Proof, Mapping[str, bytes | None]] | None = None
-    attempts = source.attempts(locator.view, unit, derived.goals)
+    parts = narrowed(derived.goals)
+    attempts = source.attempts(locator.view, unit, parts)
+    if any(part not in derived.goals for part in parts):
+        attempts = chain(attempts, source.attempts(locator.view, unit, derived.goals))
     if derived.release is not None and derived.release.whole is not None:
         attempts = chain([derived.release.whole], attempts)
     while True:

@@ -34,6 +34,7 @@ _SHARED_BY_ENVIRONMENTS = re.compile(
     r"|items/[^/]+/key|serviceAccountName|claimName|scaleTargetRef/name|service/(?:name|port/(?:number|name)))$"
 )
 
+RAISE = "a bounded raise"
 #: From this likeness on a path is a slip of another.
 SLIP = 0.85
 _PATH = "Probe/httpGet/path"
@@ -74,7 +75,8 @@ def decide(edit: FieldEdit, obj: Object, sources: Sources) -> Goal:
             continue
         if any(alike(value, other) for other in excluded):
             continue
-        return Goal(edit.object, edit.field, "set", fitting(value, before, edit.field), before, origin)
+        fit = fitting(value, before, edit.field)
+        return Goal(edit.object, edit.field, "set", fit, before, origin, origin.startswith(RAISE))
     tried = " other than the one that did not help" if excluded else ""
     raise NoValue(
         f"No right value{tried} is known for {edit.field} of {edit.object}.",
@@ -218,7 +220,7 @@ def _raised(edit: FieldEdit, query: AtLeast, before: Any, sources: Sources) -> P
             f" {policy.raise_total:g} times what it was.",
             hint="A person has to decide whether it may grow further, or whether something leaks.",
         )
-    return value, f"a bounded raise of the present {now}"
+    return value, f"{RAISE} of the present {now}"
 
 
 def fitting(value: Any, before: Any, where: str) -> Any:

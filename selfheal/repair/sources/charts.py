@@ -10,6 +10,7 @@ from itertools import islice, product
 from typing import Any
 
 from selfheal.cluster import pointer
+from selfheal.cluster.workloads import mappings
 from selfheal.repair.edits.data import same, with_removed, with_set
 from selfheal.repair.edits.nodes import EditRefused
 from selfheal.repair.edits.splice import Text
@@ -140,10 +141,13 @@ def _related(tree: Any, goal: Goal, objects: Sequence[Object]) -> Iterator[Candi
         (goal.path[length:], pointer.resolve(obj, goal.path[:length], _ABSENT))
         for length in range(len(goal.path) - 1, 1, -1)
     ]
+    variables = _variables(obj, goal)
     for at, value in walk(tree):
         if isinstance(goal, Move):
             yield from _moved(at, value, goal)
             continue
+        if variables and isinstance(value, dict) and _makes(value, variables):
+            yield from _variable(at, value, goal)
         if goal.before is not None and not isinstance(value, dict | list):
             yield from _leaf(at, value, goal)
         elif goal.before is not None and value and alike(value, goal.before):
@@ -155,6 +159,35 @@ def _related(tree: Any, goal: Goal, objects: Sequence[Object]) -> Iterator[Candi
                         with_set(value, rest, goal.value) if goal.op == "set" else with_removed(value, rest)
                     )
                     yield Candidate(at, done)
+
+
+def _variables(obj: Object, goal: Goal) -> dict[str, str]:
+    """The variables of the container whose list of them the goal is about, those with a value of their own."""
+    if goal.path[-2:-1] != ("env",) or not goal.path[-1].startswith("name="):
+        return {}
+    items = mappings(pointer.resolve(obj, goal.path[:-1], []))
+    return {str(item.get("name")): str(item["value"]) for item in items if "value" in item}
+
+
+def _makes(value: dict[str, Any], variables: dict[str, str]) -> bool:
+    """Whether a map of the values is what a template makes variables of."""
+    return bool(value) and all(
+        key in variables and not isinstance(item, dict | list) and variables[key] == _spelled(item)
+        for key, item in value.items()
+    )
+
+
+def _spelled(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _variable(at: Path, value: dict[str, Any], goal: Goal) -> Iterator[Candidate]:
+    """A variable as an entry of such a map."""
+    name = goal.path[-1].removeprefix("name=")
+    if goal.op == "remove" and name in value:
+        yield Candidate((*at, name), None, removed=True)
+    elif goal.op == "set" and isinstance(goal.value, dict) and "value" in goal.value:
+        yield Candidate((*at, name), goal.value["value"])
 
 
 def _moved(at: Path, value: Any, goal: Move) -> Iterator[Candidate]:
@@ -237,8 +270,9 @@ def _write(session: Session, stack: list[Layer], tree: Any, candidate: Candidate
             raise EditRefused("It stands in the environment's own file already.")
         _override(session, given[-1], tree, candidate)
         return
-    # What no file says yet is said in the environment's own file, else in the chart's defaults.
-    places = holders or [item for item in stack if not item.prefix]
+    # What no file says yet is said where most of what is beside it stands, else in the environment's own file, else
+    # in the chart's defaults.
+    places = holders or _beside(stack, candidate.at) or [item for item in stack if not item.prefix]
     if not places:
         raise EditRefused("There is no file of values.")
     layer = places[-1]
@@ -253,6 +287,18 @@ def _write(session: Session, stack: list[Layer], tree: Any, candidate: Candidate
             text.set(document, (*base, *inside), candidate.value)
 
     layer.edit(session.file(layer.path).text, change)
+
+
+def _beside(stack: list[Layer], at: Path) -> list[Layer]:
+    """The file that holds most of the mapping in which a new entry is to stand."""
+    sizes = [
+        (len(held), layer)
+        for layer in stack
+        if (inside := layer.inside(at[:-1]))
+        and isinstance(held := pointer.resolve(layer.content, inside, None), dict)
+        and len(held) > 1
+    ]
+    return [max(sizes, key=lambda item: item[0])[1]] if sizes else []
 
 
 def _override(session: Session, layer: Layer, tree: Any, candidate: Candidate) -> None:
