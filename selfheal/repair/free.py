@@ -78,10 +78,9 @@ def judged(
     passed = PolicyVerdict(rule="code-changes", passed=True, detail="merged by people only")
     view = View(tree)
     files = {path: (view.read(path), after) for path, after in changes.items()}
+    programs = tools_for(settings, tools=tools)
     try:
-        differs, fields, registries = _rendered(
-            view, changes, source, target, tools_for(settings, tools=tools)
-        )
+        differs, fields, registries = _rendered(view, changes, source, target, programs)
     except SelfhealError as error:
         broken = PolicyVerdict(rule="render-contract", passed=False, detail=error.message[:400])
         # What the files alone say is told as well.
@@ -92,7 +91,7 @@ def judged(
     verdicts = (
         passed,
         PolicyVerdict(rule="render-contract", passed=True, detail=told),
-        schema.verdict(differs.before, differs.after),
+        schema.verdict(differs.before, differs.after, programs.capabilities.version),
         *policy.verdicts(proposal, settings.policy),
     )
     return verdicts, fields
