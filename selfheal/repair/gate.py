@@ -20,9 +20,10 @@ from selfheal.repair import free as free_edits
 from selfheal.repair import rediagnosis, serverside
 from selfheal.repair.envelope import Envelope, apply, digest, unpack
 from selfheal.repair.goal import permitted
-from selfheal.repair.plan import derive, judge_proof, registries_in, remedy_of
+from selfheal.repair.plan import derive, judge_proof, registries_in, remedy_of, unless_past_forbids
 from selfheal.repair.proof import proof_of
 from selfheal.repair.signature import sign, verify_signature
+from selfheal.repair.surplus import unless_needed
 from selfheal.repair.tools import Tools
 from selfheal.repository.tree import Tree
 
@@ -98,11 +99,18 @@ def _judged(
         fields = [goal.field for goal in derived.goals if not permitted(goal.field, fault.writes)]
         if fields:
             raise Refused(f"{analysis.fault} may not write {', '.join(fields)}.")
+        unless_past_forbids(tree, derived, settings, now or SystemClock().now(), tried)
     except SelfhealError as error:
         return (*passed, _failed("remedy", error)), ()
     passed.append(PolicyVerdict(rule="remedy", passed=True, detail=str(derived.located.unit)[:400]))
     try:
         proof = proof_of(derived.locator, derived.located, derived.goals, changes)
+        if (
+            derived.release is None
+            or derived.release.whole is None
+            or changes != derived.release.whole.changes
+        ):
+            unless_needed(derived.locator, derived.located, derived.goals, changes)
     except SelfhealError as error:
         return (*passed, _failed("render-contract", error)), ()
     reached = derived.relatives.reached(changes)

@@ -133,10 +133,7 @@ def plan(
             tree, analysis, remedy, settings=settings, source=source, path=path, snapshot=snapshot, tried=tried,
             target=target, tools=tools,
         )  # fmt: skip
-        _unless_relapsed(derived, settings, now, tried)
-        for goal in derived.goals if derived.release is None else ():
-            if goal.path[-1:] == ("image",) and goal.op == "set":
-                unless_spanning(tree, derived.history, goal)
+        unless_past_forbids(tree, derived, settings, now, tried)
         return _result(derived, analysis, settings, fault.writes, now, snapshot)
     except (NeedsPerson, EditRefused, Refused) as error:
         hint = f" {error.hint}" if error.hint else ""
@@ -264,6 +261,16 @@ def _unless_drifted(
                 f"{edit.object} runs with {edit.field} = {_short(runs)}, but {located.unit} says {_short(written)}.",
                 hint="Sync the repository to the cluster, and find out who changed the cluster by hand.",
             )
+
+
+def unless_past_forbids(
+    tree: Tree, derived: Derived, settings: Settings, now: datetime, tried: Sequence[Tried]
+) -> None:
+    """Raises NeedsPerson for a field that was mended lately already, and for an image put back over a migration."""
+    _unless_relapsed(derived, settings, now, tried)
+    for goal in derived.goals if derived.release is None else ():
+        if goal.path[-1:] == ("image",) and goal.op == "set":
+            unless_spanning(tree, derived.history, goal)
 
 
 def _unless_relapsed(derived: Derived, settings: Settings, now: datetime, tried: Sequence[Tried]) -> None:

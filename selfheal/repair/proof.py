@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from selfheal.incidents.record import ObjectRef
 from selfheal.repair.contract import ContractBroken, Proven, prove, varies
 from selfheal.repair.goal import Goal
+from selfheal.repair.hooks import unless_hooks_follow
 from selfheal.repair.locate import Located, Locator
 from selfheal.repair.objects import Object, is_hook, ref
 from selfheal.repair.sources import source_for
@@ -66,6 +67,7 @@ def proof_of(
     touched = [item for item in varying if any(item == (goal.object, goal.field) for goal in goals)]
     if touched:
         raise ContractBroken(f"{touched[0][1]} of {touched[0][0]} renders differently each time.")
+    unless_hooks_follow(source, view, changed, unit, goals)
     proven = prove(located.objects, after, goals, namespace=namespace, varying=varying)
     return Proof(files, proven, located.objects, after, namespace)
 

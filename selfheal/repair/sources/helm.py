@@ -120,6 +120,9 @@ class Helm(Source):
 
     @override
     def hooks(self, view: View, unit: Unit) -> list[Object]:
+        texts = view.read_many(path for path in self._copied(view, unit) if "/templates/" in f"/{path}")
+        if not any(b"helm.sh/hook" in text for text in texts.values()):
+            return []
         return [obj for obj in load(self._output(view, unit, hooks=True)) if is_hook(obj)]
 
     def _remembered(self, view: View, unit: Unit) -> str:
