@@ -50,6 +50,7 @@ def repair(
     decide.
     """
     from selfheal import config
+    from selfheal.cli import apply
     from selfheal.cli.diagnose import load
     from selfheal.diagnosis.engine import diagnose
     from selfheal.diagnosis.target import parse_target
@@ -64,8 +65,9 @@ def repair(
     settings = config.load(file_text=config.read_file(repo))
     snapshot = load(directory, context, namespace)
     found = diagnose(snapshot, target=target if target.name or target.namespace else None)
+    tree = open_tree(repo)
     result = plan(
-        open_tree(repo),
+        tree,
         found.to_analysis(snapshot),
         settings=settings,
         path=_relative(repo, path),
@@ -73,11 +75,26 @@ def repair(
         target=found.target,
     )
     if write and result.decision == "propose":
-        _write(repo, result)
+        apply.write(repo, result.changes)
     if form == "json":
         click.echo(json.dumps(document(found, result), indent=2, ensure_ascii=False))
     else:
-        _tell(found, result, written=write)
+        from rich.console import Console
+
+        from selfheal.cli.repair_text import Teller
+
+        given = (
+            ("--repo", str(repo)), ("--path", path), ("--snapshot", str(directory or "")),
+            ("--context", context or ""), ("--namespace", namespace), ("--target", target_text),
+        )  # fmt: skip
+        command = [part for name, value in given if value for part in (name, value)]
+        # Where somebody was at work on a file already, git cannot put it back as it was.
+        clean = bool(tree.base_sha) and all(
+            tree.show(tree.base_sha, change.path) == change.before for change in result.changes
+        )
+        Teller(Console(highlight=False)).tell(
+            found, result, repo=repo, command=command, git=clean, written=write
+        )
     return 4 if result.decision == "escalate" else 0
 
 
@@ -142,55 +159,3 @@ def _relative(repo: Path, path: str) -> str:
     if not (root / inside).exists():
         raise UsageProblem(f"There is no {path} in {repo}.", hint="Give --path a folder of the repository.")
     return inside
-
-
-def _write(repo: Path, result: RepairResult) -> None:
-    """Writes the changes. Raises Conflict when a file is not what the change was made from."""
-    from selfheal.errors import Conflict
-    from selfheal.repository.paths import confined
-
-    root = repo.resolve()
-    for change in result.changes:
-        target = root / confined(change.path)
-        if not target.resolve().is_relative_to(root) or target.is_symlink():
-            raise Conflict(f"{change.path} leads out of the repository.", hint="Nothing further was written.")
-        if (target.read_bytes() if target.exists() else None) != change.before:
-            raise Conflict(f"{change.path} changed meanwhile.", hint="Run the command again.")
-        if change.after is not None:
-            target.write_bytes(change.after)
-
-
-def _tell(found: Diagnosis, result: RepairResult, *, written: bool) -> None:
-    from selfheal.redaction import terminal
-
-    root = found.root
-    if root is not None:
-        click.echo(f"cause     {root.fault} on {root.object} ({root.confidence:.0%})")
-        click.echo(f"          {terminal(root.summary)}")
-    click.echo(f"decision  {result.decision}")
-    if result.title:
-        click.echo(f"title     {terminal(result.title)}")
-    click.echo(f"reason    {terminal(result.reason)}")
-    for item in result.rendered:
-        click.echo(
-            f"field     {item.object} {item.field}: {terminal(str(item.before))} → {terminal(str(item.after))}"
-        )
-    if result.requires_recreate:
-        click.echo(
-            "note      The field cannot be changed on the living object: it has to be deleted and made again."
-        )
-    for change in result.changes:
-        click.echo("")
-        for line in terminal(change.diff).splitlines():
-            colour = {"+": "green", "-": "red", "@": "cyan"}.get(line[:1])
-            click.echo(click.style(line, fg=colour) if colour else line)
-    failed = [verdict for verdict in result.policy if not verdict.passed]
-    if result.policy:
-        click.echo(f"\npolicy    {len(result.policy) - len(failed)} of {len(result.policy)} rules are met")
-    for verdict in failed:
-        click.echo(f"          {verdict.rule}: {terminal(verdict.detail)}")
-    if result.decision == "propose":
-        told = (
-            "The files were changed." if written else "Nothing was written; add --apply to change the files."
-        )
-        click.echo(f"\n{told}")
