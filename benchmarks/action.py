@@ -38,7 +38,7 @@ def setup() -> list[dict[str, object]]:
             before = resource.getrusage(resource.RUSAGE_CHILDREN)
             began = time.perf_counter()
             subprocess.run(
-                [str(ROOT / "scripts/action/install"), sys.executable, "true"], env=environ, check=True
+                [str(ROOT / "scripts/action/install"), sys.executable, "fill"], env=environ, check=True
             )
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
             found.append(

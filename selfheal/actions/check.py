@@ -1,7 +1,7 @@
 """The action's first step, run by whatever Python the runner has: are the inputs usable?
 
 Answers the outputs that the following steps need: ``lock`` (what the environment is made from, as a cache key) and
-``cache`` (whether this stage may restore one). Standard library only.
+``cache`` (what a cache is to this stage: none, read or fill). Standard library only.
 """
 
 from __future__ import annotations
@@ -28,10 +28,15 @@ def main(environ: Mapping[str, str]) -> int:
     if problems:
         return EXIT_INPUTS
     root = Path(__file__).resolve().parents[2]
-    commands.set_outputs(
-        {"lock": lock_digest(root), "cache": str(inputs.stage not in WITHOUT_CACHE).lower()}, environ
-    )
+    commands.set_outputs({"lock": lock_digest(root), "cache": cache_of(inputs.stage)}, environ)
     return 0
+
+
+def cache_of(stage: str) -> str:
+    """coordinate comes first in every run and fills the cache; filling takes longer than installing without one."""
+    if stage in WITHOUT_CACHE:
+        return "none"
+    return "fill" if stage == "coordinate" else "read"
 
 
 def lock_digest(root: Path) -> str:

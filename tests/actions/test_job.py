@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -123,3 +124,15 @@ def test_handing_over_tells_the_other_repository_of_the_key_alone(world, step):
     )
     assert code == 3
     assert "Install the GitHub App" in log
+
+
+def test_a_policy_that_was_replaced_on_the_way_is_refused(world, step):
+    policy = step.folder / "policy.yml"
+    policy.write_text("mode: heal\n")
+    digest = hashlib.sha256(b"mode: observe\n").hexdigest()
+    (first, *_others) = world.incidents
+    code, log, _outputs, _summary = step(
+        "fix", incident=first, config=str(policy), **{"config-digest": digest}
+    )
+    assert code == 1
+    assert "not the ones that were fetched" in log
