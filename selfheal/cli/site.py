@@ -27,11 +27,13 @@ def manager() -> JSMStateManager:
     from selfheal import config
     from selfheal.clock import SystemClock
     from selfheal.jsm.manager import JSMStateManager
-    from selfheal.redaction import register
+    from selfheal.redaction import redactor, register
 
     folder = Path(os.environ.get("SELFHEAL_REPOSITORY_DIR") or ".")
     settings = config.load(file_text=config.read_file(folder), environ=os.environ)
     register(settings.endpoints.jira_token.get_secret_value())
+    if settings.redaction.emails:
+        redactor().hide_emails()
     return JSMStateManager.connect(settings, clock=SystemClock(), run_id="command line")
 
 

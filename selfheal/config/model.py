@@ -176,6 +176,12 @@ class Rendering(_Group):
     )
 
 
+class Redaction(_Group):
+    """What is kept from logs, models, comments and results besides secrets, which always are."""
+
+    emails: bool = Field(default=False, description="whether e-mail addresses are replaced as well")
+
+
 class Knowledge(_Group):
     """What is written down and may be searched."""
 
@@ -302,6 +308,7 @@ class Settings(_Group):
     limits: Limits = Field(default_factory=Limits)
     rendering: Rendering = Field(default_factory=Rendering)
     knowledge: Knowledge = Field(default_factory=Knowledge)
+    redaction: Redaction = Field(default_factory=Redaction)
     services: tuple[Service, ...] = ()
     endpoints: Endpoints = Field(default_factory=Endpoints)
 

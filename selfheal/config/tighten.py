@@ -106,6 +106,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     },
     "rendering": {"kube_version": _local, "api_versions": _local},
     "knowledge": {"paths": _local},
+    "redaction": {"emails": _either},
 }  # fmt: skip
 
 

@@ -26,7 +26,6 @@ VALUE = 160
 
 _BACKTICKS = re.compile(r"`+")
 _REFERENCE = re.compile(r"(?i)(@)(?=\w)|(#)(?=\d)|\b(gh-)(?=\d)|(?<=/)(issues|pull)/(?=\d)")
-_NUMBER = re.compile(r"#(?=\d)")
 _GAP = "\u200b"
 #: Characters of foreign text that are looked at for each one that may be shown, and at least.
 READ_FACTOR, READ_LEAST = 4, 4_000
@@ -282,8 +281,8 @@ def _hidden(facts: FixFacts) -> str:
 
 
 def _prose(text: str) -> str:
-    """Foreign text as plain words. GitHub links ``#12`` in what is rendered, where no backslash protects it."""
-    return _NUMBER.sub(f"#{_GAP}", escaped(text))
+    """Foreign text as plain words."""
+    return escaped(text)
 
 
 def _code(text: str) -> str:

@@ -12,6 +12,8 @@ from selfheal.redaction.redactor import redactor
 
 _ANSI = re.compile(r"\x1b(?:\][^\x07\x1b]*(?:\x07|\x1b\\)?|\[[0-?]*[ -/]*[@-~]?|[@-Z\\-_])")
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~])")
+#: What GitHub makes a link of in what is rendered already, where no backslash protects it.
+_LINKED = re.compile(r"@(?=\S)|(?<=/)/(?=\S)|#(?=\d)|\bGH-(?=\d)", re.IGNORECASE)
 _ZERO_WIDTH_SPACE = "\u200b"
 
 
@@ -31,7 +33,7 @@ def terminal(text: str) -> str:
 def markdown(text: str) -> str:
     """For Markdown on GitHub: no formatting, no link, no mention, no closing keyword that works."""
     safe = _MARKDOWN.sub(r"\\\1", _plain(redactor().text(text)))
-    return re.sub(r"([@]|(?<=/)/)(?=\S)|\b(GH-)(?=\d)", lambda m: m.group(0) + _ZERO_WIDTH_SPACE, safe)
+    return _LINKED.sub(lambda found: found[0] + _ZERO_WIDTH_SPACE, safe)
 
 
 def html(text: str) -> str:

@@ -28,7 +28,7 @@ from selfheal.errors import (
 from selfheal.incidents.errors import IncidentError
 from selfheal.incidents.states import ENDED, Stage, State
 from selfheal.jsm.manager import Incident, JSMStateManager
-from selfheal.redaction import register
+from selfheal.redaction import redactor, register
 from selfheal.stages import following
 from selfheal.stages.report import Outcome, StageReport
 from selfheal.stages.work import Waiting, Work
@@ -74,6 +74,8 @@ def keep_secrets(settings: Settings) -> None:
     endpoints = settings.endpoints
     held = (endpoints.jira_token, endpoints.github_token, endpoints.model_key, endpoints.signing_key)
     register(*(secret.get_secret_value() for secret in held if secret.get_secret_value()))
+    if settings.redaction.emails:
+        redactor().hide_emails()
 
 
 class Defect(SelfhealError):

@@ -90,7 +90,8 @@ def test_a_terminal_gets_no_escape_sequence():
 def test_markdown_mentions_and_links_do_not_work():
     shown = markdown("@team fixes #12 [x](http://evil) <img src=x> GH-5")
     assert "@team" not in shown
-    assert "\\#12" in shown
+    assert "#12" not in shown
+    assert "GH-5" not in shown
     assert "](" not in shown
     assert "<img" not in shown.replace("\\<", "")
 
