@@ -83,11 +83,14 @@ def _table(console: Console, document: dict[str, Any]) -> None:
     table = Table(
         title=f"{len(document['incidents'])} incidents in {document['seconds']:.1f} s", title_justify="left"
     )
-    for heading in ("incident", "root cause", "fix", "pull request", "time", "requests", "state"):
-        wraps = heading in ("root cause", "fix", "pull request")
+    for heading in ("incident", "root cause", "fix", "pull", "time", "requests", "state"):
+        wraps = heading in ("root cause", "fix")
         table.add_column(heading, overflow="fold", no_wrap=not wraps)
     for incident in document["incidents"]:
-        *cells, state = (Text(terminal(cell)) for cell in row(incident))
+        texts = [terminal(cell) for cell in row(incident)]
+        # The address stands above, and in the result; a number fits a narrow terminal.
+        texts[3] = "#" + texts[3].rpartition("/")[2] if texts[3] else ""
+        *cells, state = (Text(text) for text in texts)
         state.stylize("green" if state.plain == "RESOLVED" else "yellow")
         table.add_row(*cells, state)
     console.print()
