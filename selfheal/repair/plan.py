@@ -266,8 +266,19 @@ def _unless_drifted(
 def unless_past_forbids(
     tree: Tree, derived: Derived, settings: Settings, now: datetime, tried: Sequence[Tried]
 ) -> None:
-    """Raises NeedsPerson for a field that was mended lately already, and for an image put back over a migration."""
+    """Raises NeedsPerson for a field that was mended lately already, for a release that was gone back on in vain, and
+    for an image put back over a migration.
+    """
     _unless_relapsed(derived, settings, now, tried)
+    done = [(item.object, item.field, item.after) for attempt in tried for item in attempt.rendered]
+    if derived.release is not None and all(
+        (goal.object, goal.field, goal.value) in done for goal in derived.goals
+    ):
+        raise NeedsPerson(
+            f"{derived.release.story.rstrip('.')}; but that was done already, and did not help.",
+            hint="A person has to find out what else changed.",
+            code="tried",
+        )
     for goal in derived.goals if derived.release is None else ():
         if goal.path[-1:] == ("image",) and goal.op == "set":
             unless_spanning(tree, derived.history, goal)

@@ -34,6 +34,7 @@ from selfheal.repository.paths import below
 from selfheal.repository.tree import Commit, Tree
 
 _TEMPLATE = "/spec/template"
+_RELEASE_LABELS = ("helm.sh/chart", "app.kubernetes.io/version", "chart", "version")
 _HINT = "A person has to decide how to go back to the release that worked."
 
 
@@ -239,7 +240,7 @@ def _checked(
         for field, was, now in differing(old[key], new[key]):
             if (key, field) in varying or (sums and is_checksum(field, was, now)):
                 continue
-            if key not in own:
+            if key not in own and not _names_the_release(field):
                 others.add(key)
                 continue
             goals.append(
@@ -252,6 +253,9 @@ def _checked(
                     origin,
                 )
             )
+    if others:
+        # The names of the chart's release stand on everything; for one workload alone they stay.
+        goals = [goal for goal in goals if goal.object in own and not _names_the_release(goal.field)]
     if not goals:
         raise ContractBroken(f"Reverting commit {named} changes nothing that is rendered.")
     story = f"The release came with commit {named}, which is reverted"
@@ -262,6 +266,12 @@ def _checked(
     )
     whole = None if others else Attempt(changes, f"reverts commit {named}")
     return Reverted(tuple(goals), tuple(culprits), whole, story + ".")
+
+
+def _names_the_release(field: str) -> bool:
+    """Whether a field only says which release of a chart an object belongs to."""
+    tokens = pointer.parts(field)
+    return tokens[-2:-1] == ("labels",) and tokens[-1] in _RELEASE_LABELS
 
 
 def _alike(case: _Case, now: Mapping[ObjectRef, Object], good: Mapping[ObjectRef, Object]) -> bool:

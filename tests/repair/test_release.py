@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from selfheal.config import Settings
-from selfheal.incidents.record import Analysis, LastGood, ObjectRef
+from selfheal.incidents.record import Analysis, LastGood, ObjectRef, Outcome, Tried
 from selfheal.repair.fields import ABSENT, differing
 from selfheal.repair.gate import judge
 from selfheal.repair.merge import Overlap, merged
@@ -190,6 +189,64 @@ def test_a_chart_and_its_hooks(git: Path, tools: Tools) -> None:
     assert [change.path for change in result.changes] == ["chart/values.yaml"]
 
 
+def versioned(version: str) -> dict[str, str]:
+    labels = "{{ .Chart.AppVersion | quote }}"
+    return {
+        "chart/Chart.yaml": f"apiVersion: v2\nname: cart\nversion: 0.1.0\nappVersion: '{version}'\n",
+        "chart/values.yaml": "mode: plain\n",
+        "chart/templates/cart.yaml": chart("x")["chart/templates/cart.yaml"]
+        .replace("{{ .Values.tag }}", "{{ .Chart.AppVersion }}")
+        .replace(
+            "        app: cart\n    spec",
+            f"        app: cart\n        app.kubernetes.io/version: {labels}\n    spec",
+        ),
+        "chart/templates/config.yaml": CONFIG.replace("name: cart", "name: other").replace(
+            "data:", f"  labels:\n    app.kubernetes.io/version: {labels}\ndata:"
+        ),
+    }
+
+
+def test_a_chart_that_is_released_by_its_own_version(git: Path, tools: Tools) -> None:
+    commit(git, versioned("1.0"))
+    commit(git, versioned("1.1"))
+    result = planned(git, bad(), tools=tools)
+    assert result.decision == "propose", result.reason
+    assert {change.path: (change.after or b"").decode() for change in result.changes} == {
+        "chart/Chart.yaml": versioned("1.0")["chart/Chart.yaml"]
+    }
+    tree = WorkTree(git)
+    verdicts = judge(tree, packed(tree, result), settings=Settings(), analysis=bad(), now=NOW, tools=tools)
+    assert all(verdict.passed for verdict in verdicts), verdicts
+
+
+def test_an_overlay_that_names_the_tag(git: Path, tools: Tools) -> None:
+    def overlay(tag: str) -> dict[str, str]:
+        images = f"images:\n  - name: ghcr.io/acme/cart\n    newTag: '{tag}'\n"
+        return {"prod/kustomization.yaml": f"resources: [../base]\n{images}"}
+
+    base = {"base/kustomization.yaml": "resources: [cart.yaml]\n", "base/cart.yaml": DEPLOYMENT}
+    commit(git, base | overlay("1.0"))
+    commit(git, overlay("1.1"))
+    commit(git, {"prod/kustomization.yaml": overlay("1.1")["prod/kustomization.yaml"] + "# soon more\n"})
+    result = planned(git, bad(), tools=tools, path="prod")
+    assert result.decision == "escalate" and "was changed since" in result.reason
+    commit(git, {"prod/kustomization.yaml": "# ours\n" + overlay("1.1")["prod/kustomization.yaml"]})
+    result = planned(git, bad(), tools=tools, path="prod")
+    assert result.decision == "propose", result.reason
+    assert result.changes[0].after == ("# ours\n" + overlay("1.0")["prod/kustomization.yaml"]).encode()
+
+
+def test_what_was_gone_back_on_in_vain_is_not_proposed_again(git: Path) -> None:
+    commit(git, {"cart.yaml": DEPLOYMENT})
+    commit(git, {"cart.yaml": DEPLOYMENT.replace("cart:1.0", "cart:1.1")})
+    first = planned(git, bad())
+    tried = Tried(
+        attempt=1, fault="bad-release", object=CART, outcome=Outcome.INEFFECTIVE, rendered=first.rendered
+    )
+    again = planned(git, bad(), tried=(tried,))
+    assert again.decision == "escalate" and "did not help" in again.reason
+
+
 def test_a_hook_that_ran_with_the_release_goes_to_a_person(git: Path, tools: Tools) -> None:
     hook = HOOK.replace("TAG", "{{ .Values.tag }}")
     commit(git, chart('"1.0"', hook))
@@ -334,6 +391,3 @@ def test_the_differing_fields_lead_from_one_state_to_the_other(old: Any, new: An
         path = pointer.parts(field)
         now = with_removed(now, path) if value is ABSENT else with_set(now, path, value)
     assert same(now, {"at": new})
-
-
-Make = Callable[[dict[str, str]], FolderTree]
