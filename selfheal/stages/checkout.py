@@ -26,7 +26,8 @@ def fetch(directory: Path, environ: Mapping[str, str]) -> None:
     """
     try:
         done = subprocess.run(
-            [sys.executable, "-m", "selfheal.stages.checkout", str(directory.resolve())],
+            # -P: a module that lies in the working folder, which may be a foreign checkout, is never imported.
+            [sys.executable, "-P", "-m", "selfheal.stages.checkout", str(directory.resolve())],
             env=environment_for(CHECKOUT_HOLDS, environ),
             capture_output=True,
             text=True,

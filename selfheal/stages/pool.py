@@ -43,7 +43,9 @@ class StagePool:
     def warm_up(self) -> None:
         """Start the fork server now, without waiting for it. Call it before starting threads: it swaps the environment."""
         self._context.set_forkserver_preload(list(PRELOAD))
-        harmless = environment_for((), self._environ)
+        # Python would look for modules in the working folder first, and that may be a foreign checkout: what lies there
+        # would run in the process that all stages are forked from.
+        harmless = environment_for((), self._environ) | {"PYTHONSAFEPATH": "1"}
         saved = dict(os.environ)
         try:
             os.environ.clear()
@@ -82,7 +84,9 @@ class StagePool:
             report = self._buried(
                 child, stage, key, timed_out=self._clock.monotonic() >= started + self._timeout
             )
-            self._on_event(key, "error", {"stage": stage.value, "message": report.summary, "hint": report.hint})
+            self._on_event(
+                key, "error", {"stage": stage.value, "message": report.summary, "hint": report.hint}
+            )
         child.join(5)
         if child.is_alive():
             child.kill()
