@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 
@@ -20,7 +21,8 @@ FETCH_TIMEOUT = 540.0
 #: Bytes of files read in one go.
 BATCH = 64_000_000
 _INCIDENT = re.compile(r"^Incident: ([A-Z][A-Z0-9_]{1,30}-[0-9]{1,12})$", re.MULTILINE)
-_FIELD, _RECORD = "\x1f", "\x1e"
+#: When a commit was made whose own date is none.
+_NO_DATE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True)
@@ -145,7 +147,10 @@ class WorkTree:
 
     def history(self, path: str = "", limit: int = 50) -> tuple[Commit, ...]:
         scope = ["--", confined(path)] if path not in ("", ".") else []
-        form = _FIELD.join(("%H", "%an", "%cI", "%s", "%B"))
+        # Names and messages may hold any character; what parts them here is known to nobody who wrote them.
+        mark = secrets.token_hex(16)
+        field, record = f"<{mark}>", f"[{mark}]"
+        form = field.join(("%H", "%an", "%cI", "%s", "%B"))
         raw = git.run(
             self.directory,
             "log",
@@ -158,14 +163,16 @@ class WorkTree:
             "--no-mailmap",
             "--name-only",
             "-z",
-            f"--format={_RECORD}{form}{_FIELD}",
+            f"--format={record}{form}{field}",
             f"--max-count={int(limit)}",
             "--end-of-options",
             self._sha,
             *scope,
         )
         return tuple(
-            _commit(item) for item in raw.decode("utf-8", "replace").split(_RECORD) if item.strip("\0\n")
+            _commit(item, field)
+            for item in raw.decode("utf-8", "replace").split(record)
+            if item.strip("\0\n")
         )
 
     def search(self, text: str, *, path: str = "", limit: int = 50) -> tuple[Match, ...]:
@@ -177,11 +184,20 @@ class WorkTree:
         write_out(tree.read_many(tree.files()), directory)
 
 
-def _commit(text: str) -> Commit:
-    sha, author, at, subject, message, names = text.split(_FIELD, 5)
+def _commit(text: str, field: str) -> Commit:
+    sha, author, at, subject, message, names = text.split(field, 5)
     told = _INCIDENT.search(message)
     paths = tuple(name.strip("\n") for name in names.split("\0") if name.strip("\n"))
-    return Commit(sha, author, datetime.fromisoformat(at), subject, paths, told.group(1) if told else "")
+    return Commit(sha, author, _date(at), subject, paths, told.group(1) if told else "")
+
+
+def _date(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+        # A date at the edge of what can be told has no time in another zone.
+        return found if found.tzinfo is not None and 1970 <= found.year < 9999 else _NO_DATE
+    except ValueError:
+        return _NO_DATE
 
 
 def write_out(files: dict[str, bytes], directory: Path) -> None:
