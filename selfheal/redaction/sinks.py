@@ -11,9 +11,10 @@ from typing import Any
 from selfheal.redaction.redactor import redactor
 
 _ANSI = re.compile(r"\x1b(?:\][^\x07\x1b]*(?:\x07|\x1b\\)?|\[[0-?]*[ -/]*[@-~]?|[@-Z\\-_])")
-_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~])")
+#: An ampersand too: an entity such as ``&commat;`` becomes the very character that is kept from working here.
+_MARKDOWN = re.compile(r"([\\`*_{}\[\]()<>#+!|~&])")
 #: What GitHub makes a link of in what is rendered already, where no backslash protects it.
-_LINKED = re.compile(r"@(?=\S)|(?<=/)/(?=\S)|#(?=\d)|\bGH-(?=\d)", re.IGNORECASE)
+_LINKED = re.compile(r"@(?=\S)|(?<=/)/(?=\S)|#(?=\d)|\bGH-(?=\d)|\bwww(?=\.)", re.IGNORECASE)
 _ZERO_WIDTH_SPACE = "\u200b"
 
 

@@ -87,6 +87,13 @@ def test_a_terminal_gets_no_escape_sequence():
     assert terminal("\x1b]0;title\x07\x1b[31mred\x1b[0m \u202eabc") == "red abc"
 
 
+def test_markdown_entities_and_bare_hosts_become_nothing_that_works():
+    """GitHub decodes entities before it looks for mentions and references, and links what begins with www."""
+    shown = markdown("&commat;team closes &num;12 &#64;team &lt;b&gt; WWW.evil.example")
+    assert "&" not in shown.replace("\\&", "")
+    assert "WWW." not in shown and "evil.example" in shown
+
+
 def test_markdown_mentions_and_links_do_not_work():
     shown = markdown("@team fixes #12 [x](http://evil) <img src=x> GH-5")
     assert "@team" not in shown
