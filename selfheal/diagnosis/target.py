@@ -10,12 +10,13 @@ import re
 from collections.abc import Iterator
 
 from selfheal.cluster.kinds import BY_KIND, WORKLOADS
-from selfheal.cluster.labels import selected_by, selector_of, workloads_selected
+from selfheal.cluster.labels import labels_of, selected_by, selector_of, workloads_selected
 from selfheal.cluster.snapshot import Snapshot, metadata, ref_of
-from selfheal.cluster.workloads import Workload, by_ref, workloads
+from selfheal.cluster.workloads import Workload, by_ref, mapping, workloads
 from selfheal.errors import UsageProblem
 from selfheal.faults.calls import called
 from selfheal.faults.references import references
+from selfheal.faults.scheduling import selects
 from selfheal.incidents.record import ObjectRef, Target
 
 _WORD = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
@@ -136,6 +137,9 @@ def _needs(snapshot: Snapshot, ref: ObjectRef, first: bool) -> Iterator[ObjectRe
             yield ObjectRef(kind=reference.kind, namespace=ref.namespace, name=reference.name)
         for service in called(snapshot, workload):
             yield ref_of(service)
+        for policy in snapshot.list("NetworkPolicy", ref.namespace):
+            if selects(mapping(mapping(policy.get("spec")).get("podSelector")), labels_of(workload)):
+                yield ref_of(policy)
         if first:
             for service in selected_by(snapshot, workload):
                 yield ref_of(service)

@@ -138,7 +138,11 @@ def _finding(
     users = set(_users(snapshot, holder_ref, near)) if near else set()
     others = set(_users(snapshot, holder_ref, key)) - {workload.ref}
     worked = _worked_before(snapshot, workload, holder_ref, key)
-    meant = holder_ref.kind == "ConfigMap" and _named_alike(found, key, near)
+    meant = (
+        holder_ref.kind == "ConfigMap"
+        and _named_alike(found, key, near)
+        and not _taken_whole(snapshot, workload, holder_ref)
+    )
     holder_blamed = bool(worked or others or meant) and not users
     blamed = holder_ref if holder_blamed else workload.ref
     fields = list(dict.fromkeys(workload.at(reference.key_pointer) for reference in found))
@@ -232,6 +236,17 @@ def _one_source(one: str, two: str) -> bool:
         return True
     first, second = _GENERATED.match(one), _GENERATED.match(two)
     return first is not None and second is not None and first["source"] == second["source"]
+
+
+def _taken_whole(snapshot: Snapshot, workload: Workload, holder: ObjectRef) -> bool:
+    """Whether other workloads take all keys as variables, so that each key there may be in use under its name."""
+    return any(
+        (reference.kind, reference.name, reference.key) == (holder.kind, holder.name, "")
+        and reference.container
+        for other in workloads(snapshot)
+        if other.namespace == workload.namespace and other.ref != workload.ref
+        for reference in references(other.spec)
+    )
 
 
 def _named_alike(found: list[Reference], key: str, near: str | None) -> bool:

@@ -30,6 +30,7 @@ from typing_extensions import override
 from selfheal.cluster.snapshot import Snapshot, ref_of
 from selfheal.cluster.workloads import by_ref
 from selfheal.faults.answering import Answer, answers, good_of, settings
+from selfheal.faults.calls import callers
 from selfheal.faults.evidence import of_log, on_object
 from selfheal.faults.fields import ANY, container_fields
 from selfheal.faults.interface import Fault, FieldEdit, Finding, LastGood, Remedy
@@ -57,7 +58,7 @@ class DependencyExhausted(Fault):
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
         found: dict[ObjectRef, Finding] = {}
         for answer in answers(snapshot, "exhausted"):
-            finding = _finding(snapshot, answer)
+            finding = _greedy(snapshot, answer) or _finding(snapshot, answer)
             held = found.get(finding.object)
             if held is None:
                 found[finding.object] = finding
@@ -76,6 +77,41 @@ class DependencyExhausted(Fault):
             )
         ref = ObjectRef(**facts["holder"])
         return Remedy(title, (FieldEdit(ref, facts["field"], LastGood()),), finding.summary)
+
+
+def _greedy(snapshot: Snapshot, answer: Answer) -> Finding | None:
+    """A user of the store whose pool was made larger than it was, while the store's own limit is what it was."""
+    store = answer.stores[0] if answer.stores else None
+    if answer.service is None or store is None:
+        return None
+    if any(
+        good_of(snapshot, store, field)
+        for ref, field, _value in settings(snapshot, store, _LIMIT)
+        if ref == store.ref
+    ):
+        return None
+    for user in callers(snapshot, ref_of(answer.service)):
+        for ref, field, value in settings(snapshot, user, _SIZE):
+            good = good_of(snapshot, user, field) if ref == user.ref else []
+            before = str(good[0]["value"]) if good else ""
+            if not (before.isdecimal() and value.isdecimal() and int(value) > int(before)):
+                continue
+            signal = answer.signal
+            name = ref_of(answer.service).name
+            return Finding(
+                fault=DependencyExhausted.id,
+                variant="pool",
+                object=user.ref,
+                confidence=0.95,
+                summary=f"{user.ref} keeps {value} connections instead of {before}, so {name} has none left.",
+                evidence=(
+                    of_log(signal.pod, signal.container, signal.line, previous=signal.previous),
+                    on_object(ref, field, value, f"The size of its pool, which was {before}"),
+                ),
+                facts={"field": field, "holder": ref.model_dump(), "store": name, "last_good": good},
+                affects=() if answer.caller.ref == user.ref else (answer.caller.ref,),
+            )
+    return None
 
 
 def _finding(snapshot: Snapshot, answer: Answer) -> Finding:

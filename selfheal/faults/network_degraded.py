@@ -5,9 +5,9 @@ Packets are delayed or dropped, between nodes, on one node, or at one workload's
 nothing is refused and nothing crashes by itself.
 
 # How it is recognised
-Several callers time out at one workload whose pods are ready, or callers on one node time out at several; or the node
-says `NetworkUnavailable`, or its pods get no sandbox since the network plugin fails. Specs (ports, selectors, policies)
-fit.
+Several callers (or one, and the kubelet's probes) time out at one workload whose pods are ready, or callers on one node
+time out at several; or the node says `NetworkUnavailable`, or its pods get no sandbox since the network plugin fails.
+Specs (ports, selectors, policies) fit.
 
 # How it is told from its neighbours
 "Connection refused" is a port. A policy that blocks stops everything, always: `network-policy-blocking`. A program
@@ -29,9 +29,10 @@ from collections.abc import Iterable, Iterator
 from typing_extensions import override
 
 from selfheal.cluster.snapshot import Snapshot
+from selfheal.cluster.times import event_time
 from selfheal.cluster.workloads import Workload, condition, ready, workloads
 from selfheal.faults.calls import failing
-from selfheal.faults.evidence import newest_first, of_event, of_log, text_of
+from selfheal.faults.evidence import newest_first, of_event, of_log, seconds_before, text_of
 from selfheal.faults.fields import ANY
 from selfheal.faults.interface import Fault, Finding, Remedy
 from selfheal.faults.machines import ref_for, residents, said
@@ -43,6 +44,8 @@ from selfheal.incidents.record import ObjectRef, Target
 _PLUGIN = re.compile(
     r"network plugin|cni|failed to set ?up (?:sandbox|pod) .{0,40}network|NetworkNotReady", re.IGNORECASE
 )
+#: Seconds for which a failed probe counts.
+RECENT = 300
 _SLOW = ("timeout", "unreachable")
 
 
@@ -106,7 +109,7 @@ def _callees(snapshot: Snapshot) -> Iterator[Finding]:
                     slow.setdefault(load.ref, (load, {}))[1].setdefault(caller.ref, signal)
     for ref in sorted(slow, key=str):
         load, callers = slow[ref]
-        if len(callers) < 2:
+        if len(callers) < 2 and not _probes_time_out(snapshot, load):
             continue
         signals = [callers[name] for name in sorted(callers, key=str)]
         places = {node_name(pod) for pod in load.pods}
@@ -118,6 +121,17 @@ def _callees(snapshot: Snapshot) -> Iterator[Finding]:
         node = next((item for item in nodes(snapshot) if places == {item.name}), None)
         blamed = ref_for(node) if node is not None and others else ref
         yield _finding(blamed, ref, signals, tuple(sorted(callers, key=str)))
+
+
+def _probes_time_out(snapshot: Snapshot, load: Workload) -> bool:
+    """Whether the kubelet, too, waits in vain for pods that are ready again and again: a second witness."""
+    for pod in load.pods:
+        for event in newest_first(snapshot.events_of(pod)):
+            ago = seconds_before(snapshot, event_time(event))
+            recent = event.get("reason") == "Unhealthy" and (ago is None or ago < RECENT)
+            if recent and ("deadline exceeded" in text_of(event) or "timeout" in text_of(event)):
+                return True
+    return False
 
 
 def _finding(

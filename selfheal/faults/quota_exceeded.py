@@ -115,7 +115,8 @@ def _from_sync(snapshot: Snapshot) -> Iterator[tuple[ObjectRef, str, Evidence, t
             continue
         ref = ref_of(quotas[0])
         evidence = Evidence(id="", source="sync", object=ref, message=quoted(line))
-        yield ref, _resource(match["requested"] or "", line), evidence, ()
+        resource = _resource(match["requested"] or "", line)
+        yield ref, resource, evidence, _missing(snapshot, ref.namespace, kind_of_quota(resource))
 
 
 def _over(snapshot: Snapshot, quota: Object) -> tuple[str, tuple[ObjectRef, ...], float] | None:

@@ -22,6 +22,8 @@ from selfheal.cluster.workloads import Workload, number, ready, state, statuses
 TAIL = 400
 WIDTH = 1500
 PODS = 3
+#: Seconds for which a trouble that was seen twice only is taken to go on.
+TWICE = 150
 #: Lines of one record at most, such as an exception with its stack.
 RECORD = 40
 #: What a line of a record begins with when it is not indented.
@@ -267,6 +269,8 @@ def _of_log(
         kind = kind_of(line)
         if kind:
             host, port = host_in(line) if kind in CALLS or kind == "tls" else ("", 0)
+            if kind in CALLS and not host:
+                host, port = _host_of_record(snapshot, ref_of(pod).namespace, lines, position)
             groups.setdefault((kind, host, port), []).append(position)
     for (kind, host, port), where in groups.items():
         line = lines[where[-1]]
@@ -285,6 +289,17 @@ def _of_log(
             previous=previous,
             current=where[-1] >= len(lines) - 60 if ended else _goes_on(lines, where, snapshot.taken_at),
         )
+
+
+def _host_of_record(snapshot: Snapshot, namespace: str, lines: list[str], position: int) -> tuple[str, int]:
+    """The Service that an earlier line of the same record names, as drivers do before they tell the cause."""
+    for index in range(position - 1, max(position - RECORD, -1), -1):
+        if not lines[index + 1][:1].isspace() and not _CONTINUES.match(lines[index + 1]):
+            break
+        host, port = host_in(lines[index])
+        if host and snapshot.get("Service", namespace, host.split(".")[0]) is not None:
+            return host, port
+    return "", 0
 
 
 def _written(lines: list[str], position: int) -> datetime | None:
@@ -314,7 +329,11 @@ def _goes_on(lines: list[str], where: list[int], taken_at: datetime) -> bool:
     # A log that ends long before the snapshot was taken, or after it, is judged by its own clock.
     now = max(taken_at, last) if abs((taken_at - last).total_seconds()) < 3600 else last
     gaps = [(later - sooner).total_seconds() for sooner, later in pairwise(times)]
-    return (now - times[-1]).total_seconds() <= 2 * max(median(gaps), 1.0) + 2
+    patience = 2 * max(median(gaps), 1.0) + 2
+    if len(times) < 3:
+        # Two occasions far apart are two occasions.
+        patience = min(patience, TWICE)
+    return (now - times[-1]).total_seconds() <= patience
 
 
 def strongest(found: tuple[Signal, ...], *kinds: str, container: str = "") -> Signal | None:

@@ -14,7 +14,11 @@ def clinic() -> Application:
     """About thirty workloads, StatefulSets, Jobs, CronJobs, autoscalers, budgets, policies, a quota, roles."""
     app = Application("clinic", "registry.clinic.example/prod")
     app.add(_made("v1", "Namespace", "clinic"))
-    app.secret("registry-pull", "kubernetes.io/dockerconfigjson", __dockerconfigjson='{"auths": {"registry.clinic.example": {"auth": ""}}}')
+    app.secret(
+        "registry-pull",
+        "kubernetes.io/dockerconfigjson",
+        __dockerconfigjson='{"auths": {"registry.clinic.example": {"auth": ""}}}',
+    )
     app.add(
         _made(
             "v1", "ResourceQuota", "clinic-quota",
@@ -35,7 +39,19 @@ def clinic() -> Application:
     store(app, "redis", "redis", kind="Deployment", claim=False)
 
     def java(name: str, port: int, calls: dict[str, str] | None = None, **more: object) -> None:
-        program(app, name, "java", port, role=str(more.pop("role", "middle")), calls=calls, startup=float(str(more.pop("startup", 5))), memory="110Mi", limit="256Mi", env_from=more.pop("env_from", platform), **more)  # type: ignore[arg-type]
+        program(
+            app,
+            name,
+            "java",
+            port,
+            role=str(more.pop("role", "middle")),
+            calls=calls,
+            startup=float(str(more.pop("startup", 5))),
+            memory="110Mi",
+            limit="256Mi",
+            env_from=more.pop("env_from", platform),
+            **more,
+        )  # type: ignore[arg-type]
 
     sql, doc = {"mysql": "DATASOURCE_URL"}, {"mongo": "MONGO_URL"}
     java("users", 8101, sql, variables=(Variable("TIMEOUT_MS", "int"),))
@@ -45,9 +61,17 @@ def clinic() -> Application:
     java("rooms", 8105, doc)
     java("staff", 8106, sql)
     java("calendar", 8107, {"rooms": "ROOMS_ADDR", "doctors": "DOCTORS_ADDR"})
-    java("appointments", 8108, {"calendar": "CALENDAR_ADDR", "patients": "PATIENTS_ADDR", "rabbitmq": "AMQP_URL"}, replicas=2)
+    java(
+        "appointments",
+        8108,
+        {"calendar": "CALENDAR_ADDR", "patients": "PATIENTS_ADDR", "rabbitmq": "AMQP_URL"},
+        replicas=2,
+    )
     java("insurance", 8109, doc)
-    app.config("billing-rules", **{"rules.json": '{"version": 3, "rates": [1, 2]}', "tariff.properties": "base=12\nnight=18\n"})
+    app.config(
+        "billing-rules",
+        **{"rules.json": '{"version": 3, "rates": [1, 2]}', "tariff.properties": "base=12\nnight=18\n"},
+    )
     java(
         "billing", 8110, {"insurance": "INSURANCE_ADDR", "patients": "PATIENTS_ADDR"},
         files=(File("/etc/billing/rules.json", "json", "version"),),
@@ -61,15 +85,48 @@ def clinic() -> Application:
     app.add(
         _made("v1", "PersistentVolumeClaim", "documents-files", spec={"accessModes": ["ReadWriteOnce"], "storageClassName": "standard", "resources": {"requests": {"storage": "5Gi"}}})
     )  # fmt: skip
-    java("documents", 8116, None, role="leaf", writes=("/srv/files/index",), mounts=(("files", "/srv/files", {"persistentVolumeClaim": {"claimName": "documents-files"}}),))
+    java(
+        "documents",
+        8116,
+        None,
+        role="leaf",
+        writes=("/srv/files/index",),
+        mounts=(("files", "/srv/files", {"persistentVolumeClaim": {"claimName": "documents-files"}}),),
+    )
     app.objects["Deployment", "documents"]["spec"]["strategy"] = {"type": "Recreate"}
     app.pod("documents")["securityContext"] = {"runAsUser": 1000, "fsGroup": 1000}
     java("search", 8117, {"documents": "DOCUMENTS_ADDR"})
     java("audit", 8118, sql, role="leaf")
     java("reports", 8119, {"audit": "AUDIT_ADDR", "billing": "BILLING_ADDR"})
-    app.secret("tls-portal", "kubernetes.io/tls", tls__crt="-----BEGIN CERTIFICATE-----", tls__key="-----BEGIN PRIVATE KEY-----")
-    java("directory", 8120, None, role="leaf", permissions=(Permission("list", "endpoints", denied='{time} ERROR 1 --- [   scheduling-1] c.a.directory.Watcher : Failure executing: GET at: https://10.96.0.1:443/api/v1/namespaces/clinic/endpoints. Message: {error}.'),))
-    app.add(_made("rbac.authorization.k8s.io/v1", "Role", "directory", rules=[{"apiGroups": [""], "resources": ["endpoints", "services"], "verbs": ["get", "list", "watch"]}]))
+    app.secret(
+        "tls-portal",
+        "kubernetes.io/tls",
+        tls__crt="-----BEGIN CERTIFICATE-----",
+        tls__key="-----BEGIN PRIVATE KEY-----",
+    )
+    java(
+        "directory",
+        8120,
+        None,
+        role="leaf",
+        permissions=(
+            Permission(
+                "list",
+                "endpoints",
+                denied="{time} ERROR 1 --- [   scheduling-1] c.a.directory.Watcher : Failure executing: GET at: https://10.96.0.1:443/api/v1/namespaces/clinic/endpoints. Message: {error}.",
+            ),
+        ),
+    )
+    app.add(
+        _made(
+            "rbac.authorization.k8s.io/v1",
+            "Role",
+            "directory",
+            rules=[
+                {"apiGroups": [""], "resources": ["endpoints", "services"], "verbs": ["get", "list", "watch"]}
+            ],
+        )
+    )
     app.add(
         _made(
             "rbac.authorization.k8s.io/v1", "RoleBinding", "directory",
@@ -83,7 +140,9 @@ def clinic() -> Application:
         role="gateway", replicas=2, named=True,
     )  # fmt: skip
     program(app, "portal", "nginx", 8080, role="gateway", calls={"gateway": "GATEWAY_ADDR"}, service_port=80)
-    app.add(_made("networking.k8s.io/v1", "IngressClass", "nginx", spec={"controller": "k8s.io/ingress-nginx"}))
+    app.add(
+        _made("networking.k8s.io/v1", "IngressClass", "nginx", spec={"controller": "k8s.io/ingress-nginx"})
+    )
     paths = [("/", "portal", 80), ("/api", "gateway", 8080)]
     app.add(
         _made(
@@ -105,8 +164,18 @@ def clinic() -> Application:
                 },
             )
         )  # fmt: skip
-        app.add(_made("policy/v1", "PodDisruptionBudget", name, spec={"minAvailable": 1, "selector": {"matchLabels": {"app": name}}}))
-    for name, callers in (("mysql", ("users", "patients", "doctors", "staff", "audit")), ("insurance", ("billing",))):
+        app.add(
+            _made(
+                "policy/v1",
+                "PodDisruptionBudget",
+                name,
+                spec={"minAvailable": 1, "selector": {"matchLabels": {"app": name}}},
+            )
+        )
+    for name, callers in (
+        ("mysql", ("users", "patients", "doctors", "staff", "audit")),
+        ("insurance", ("billing",)),
+    ):
         app.add(
             _made(
                 "networking.k8s.io/v1", "NetworkPolicy", f"allow-{name}",
@@ -122,12 +191,54 @@ def clinic() -> Application:
 
 def _batch(app: Application) -> None:
     image = f"{app.registry}/tools:v2.1.0"
-    app.images[image] = ImageBehaviour(run_seconds=4.0, start_log=("{time} INFO begin",), ready_log=("{time} INFO done",), user="1000", entrypoint="/app/run", commands=frozenset({"sh", "/bin/sh"}))
+    app.images[image] = ImageBehaviour(
+        run_seconds=4.0,
+        start_log=("{time} INFO begin",),
+        ready_log=("{time} INFO done",),
+        user="1000",
+        entrypoint="/app/run",
+        commands=frozenset({"sh", "/bin/sh"}),
+    )
 
     def pod(name: str, **more: object) -> Object:
-        resources = {"requests": {"cpu": "20m", "memory": "32Mi"}, "limits": {"cpu": "200m", "memory": "128Mi"}}
-        return {"metadata": {"labels": {"app": name}}, "spec": {"restartPolicy": "Never", "imagePullSecrets": [{"name": "registry-pull"}], "containers": [{"name": "task", "image": image, "resources": resources, **more}]}}
+        resources = {
+            "requests": {"cpu": "20m", "memory": "32Mi"},
+            "limits": {"cpu": "200m", "memory": "128Mi"},
+        }
+        return {
+            "metadata": {"labels": {"app": name}},
+            "spec": {
+                "restartPolicy": "Never",
+                "imagePullSecrets": [{"name": "registry-pull"}],
+                "containers": [{"name": "task", "image": image, "resources": resources, **more}],
+            },
+        }
 
-    app.add(_made("batch/v1", "Job", "schema-migrate", spec={"backoffLimit": 2, "template": pod("schema-migrate")}))
-    app.add(_made("batch/v1", "CronJob", "nightly-report", spec={"schedule": "*/5 * * * *", "jobTemplate": {"spec": {"backoffLimit": 1, "template": pod("nightly-report")}}}))
-    app.add(_made("batch/v1", "CronJob", "archive", spec={"schedule": "15 3 * * *", "timeZone": "Europe/Berlin", "jobTemplate": {"spec": {"backoffLimit": 1, "template": pod("archive")}}}))
+    app.add(
+        _made(
+            "batch/v1", "Job", "schema-migrate", spec={"backoffLimit": 2, "template": pod("schema-migrate")}
+        )
+    )
+    app.add(
+        _made(
+            "batch/v1",
+            "CronJob",
+            "nightly-report",
+            spec={
+                "schedule": "*/5 * * * *",
+                "jobTemplate": {"spec": {"backoffLimit": 1, "template": pod("nightly-report")}},
+            },
+        )
+    )
+    app.add(
+        _made(
+            "batch/v1",
+            "CronJob",
+            "archive",
+            spec={
+                "schedule": "15 3 * * *",
+                "timeZone": "Europe/Berlin",
+                "jobTemplate": {"spec": {"backoffLimit": 1, "template": pod("archive")}},
+            },
+        )
+    )

@@ -7,7 +7,15 @@ import re
 _LOOKUP = re.compile(r"lookup (\S+) on")
 _DIALED = re.compile(r"dial tcp (\S+?):(\d+): (.*)")
 #: Rest of a kernel's or resolver's error by kind.
-_REFUSED, _TIMEOUT, _UNKNOWN, _AUTH, _FULL, _READ_ONLY, _DNS_TIMEOUT = "refused", "timeout", "unknown", "auth", "full", "readonly", "dnstimeout"
+_REFUSED, _TIMEOUT, _UNKNOWN, _AUTH, _FULL, _READ_ONLY, _DNS_TIMEOUT = (
+    "refused",
+    "timeout",
+    "unknown",
+    "auth",
+    "full",
+    "readonly",
+    "dnstimeout",
+)
 
 
 def kind_of(error: str) -> str:
@@ -16,7 +24,13 @@ def kind_of(error: str) -> str:
         return _UNKNOWN
     if "lookup" in error and "timeout" in error:
         return _DNS_TIMEOUT
-    for text, kind in (("refused", _REFUSED), ("timeout", _TIMEOUT), ("authentication", _AUTH), ("too many", _FULL), ("read-only", _READ_ONLY)):
+    for text, kind in (
+        ("refused", _REFUSED),
+        ("timeout", _TIMEOUT),
+        ("authentication", _AUTH),
+        ("too many", _FULL),
+        ("read-only", _READ_ONLY),
+    ):
         if text in error:
             return kind
     return "other"
@@ -35,12 +49,22 @@ def spoken(line: str, lang: str, store: str, protocol: str) -> str:
     return _words(lang, store, protocol, kind, time, host, port or "80", address, error)
 
 
-def _words(lang: str, store: str, protocol: str, kind: str, time: str, host: str, port: str, address: str, error: str) -> str:
+def _words(
+    lang: str, store: str, protocol: str, kind: str, time: str, host: str, port: str, address: str, error: str
+) -> str:
     if kind in (_AUTH, _FULL, _READ_ONLY):
         return _store_words(lang, store, kind, time, host, port, error)
     if store in ("postgres", "mysql", "mongo", "redis", "rabbitmq"):
         return _driver_words(lang, store, kind, time, host, port, address, error)
-    speak = {"go": _go, "node": _node, "python": _python, "java": _java, "csharp": _csharp, "ruby": _ruby, "nginx": _nginx}[lang]
+    speak = {
+        "go": _go,
+        "node": _node,
+        "python": _python,
+        "java": _java,
+        "csharp": _csharp,
+        "ruby": _ruby,
+        "nginx": _nginx,
+    }[lang]
     return speak(protocol, kind, time, host, port, address, error)
 
 
@@ -48,7 +72,7 @@ def _go(protocol: str, kind: str, time: str, host: str, port: str, address: str,
     if protocol == "grpc":
         detail = f'connection error: desc = "transport: Error while dialing: {error}"'
         if kind == _UNKNOWN:
-            detail = f'dns: A record lookup error: lookup {host} on 10.96.0.10:53: no such host'
+            detail = f"dns: A record lookup error: lookup {host} on 10.96.0.10:53: no such host"
         return f'{{"severity":"error","timestamp":"{time}","message":"call to {host}:{port} failed: rpc error: code = Unavailable desc = {detail.replace(chr(34), chr(92) + chr(34))}"}}'
     return f'{{"level":"error","ts":"{time}","msg":"upstream failed","err":"Get \\"http://{host}:{port}/\\": {error}"}}'
 
@@ -76,8 +100,8 @@ def _python(protocol: str, kind: str, time: str, host: str, port: str, address: 
         }.get(kind, f"DNS resolution failed for {host}:{port}: C-ares status is not ARES_SUCCESS qtype=A name={host}: Timeout while contacting DNS servers")  # fmt: skip
         return f'{time} ERROR grpc._channel._InactiveRpcError: <_InactiveRpcError of RPC that terminated with:\n\tstatus = StatusCode.UNAVAILABLE\n\tdetails = "{details}"\n>'
     cause = {
-        _REFUSED: "Failed to establish a new connection: [Errno 111] Connection refused", _UNKNOWN: "Failed to resolve '%s' ([Errno -2] Name or service not known)" % host,
-        _TIMEOUT: f"Connection to {host} timed out. (connect timeout=5)", _DNS_TIMEOUT: "Failed to resolve '%s' ([Errno -3] Temporary failure in name resolution)" % host,
+        _REFUSED: "Failed to establish a new connection: [Errno 111] Connection refused", _UNKNOWN: f"Failed to resolve '{host}' ([Errno -2] Name or service not known)",
+        _TIMEOUT: f"Connection to {host} timed out. (connect timeout=5)", _DNS_TIMEOUT: f"Failed to resolve '{host}' ([Errno -3] Temporary failure in name resolution)",
     }.get(kind, error)  # fmt: skip
     return f"{time} ERROR HTTPConnectionPool(host='{host}', port={port}): Max retries exceeded with url: / (Caused by NewConnectionError('<urllib3.connection.HTTPConnection object at 0x7f2c1d0>: {cause}'))"
 
@@ -93,7 +117,11 @@ def _java(protocol: str, kind: str, time: str, host: str, port: str, address: st
 
 
 def _csharp(protocol: str, kind: str, time: str, host: str, port: str, address: str, error: str) -> str:
-    cause = {_REFUSED: "Connection refused", _UNKNOWN: "Name or service not known", _DNS_TIMEOUT: "Resource temporarily unavailable"}.get(kind, "Connection timed out")
+    cause = {
+        _REFUSED: "Connection refused",
+        _UNKNOWN: "Name or service not known",
+        _DNS_TIMEOUT: "Resource temporarily unavailable",
+    }.get(kind, "Connection timed out")
     return f'fail: Basket.Client[0]\n      Grpc.Core.RpcException: Status(StatusCode="Unavailable", Detail="Error connecting to subchannel.", DebugException="System.Net.Sockets.SocketException: {cause} ({host}:{port})")'
 
 
@@ -108,13 +136,22 @@ def _ruby(protocol: str, kind: str, time: str, host: str, port: str, address: st
 def _nginx(protocol: str, kind: str, time: str, host: str, port: str, address: str, error: str) -> str:
     if kind in (_UNKNOWN, _DNS_TIMEOUT):
         return f'{time} [error] 29#29: *17 {host} could not be resolved (3: Host not found), client: 10.244.1.1, server: , request: "GET / HTTP/1.1"'
-    cause = "connect() failed (111: Connection refused)" if kind == _REFUSED else "upstream timed out (110: Operation timed out)"
+    cause = (
+        "connect() failed (111: Connection refused)"
+        if kind == _REFUSED
+        else "upstream timed out (110: Operation timed out)"
+    )
     return f'{time} [error] 29#29: *17 {cause} while connecting to upstream, client: 10.244.1.1, server: , request: "GET / HTTP/1.1", upstream: "http://{address}/", host: "shop.example"'
 
 
-def _driver_words(lang: str, store: str, kind: str, time: str, host: str, port: str, address: str, error: str) -> str:
+def _driver_words(
+    lang: str, store: str, kind: str, time: str, host: str, port: str, address: str, error: str
+) -> str:
     if lang == "java":
-        cause = {_REFUSED: "java.net.ConnectException: Connection refused", _TIMEOUT: "java.net.SocketTimeoutException: Connect timed out"}.get(kind, f"java.net.UnknownHostException: {host}: Name or service not known")
+        cause = {
+            _REFUSED: "java.net.ConnectException: Connection refused",
+            _TIMEOUT: "java.net.SocketTimeoutException: Connect timed out",
+        }.get(kind, f"java.net.UnknownHostException: {host}: Name or service not known")
         if store == "mysql":
             return f"{time} ERROR 1 --- [           main] com.zaxxer.hikari.pool.HikariPool        : HikariPool-1 - Exception during pool initialization.\n\ncom.mysql.cj.jdbc.exceptions.CommunicationsException: Communications link failure\n\nThe last packet sent successfully to the server was 0 milliseconds ago. The driver has not received any packets from the server.\nCaused by: {cause}"
         if store == "mongo":
@@ -125,7 +162,11 @@ def _driver_words(lang: str, store: str, kind: str, time: str, host: str, port: 
     if lang == "csharp":
         return f"fail: Basket.Store[0]\n      StackExchange.Redis.RedisConnectionException: It was not possible to connect to the redis server(s). Error connecting right now. UnableToConnect on {host}:{port}/Interactive, Initializing/NotStarted, last: NONE, origin: BeginConnectAsync"
     if lang == "ruby":
-        cause = f'connection to server at "{host}" ({address.partition(":")[0]}), port {port} failed: Connection refused' if kind == _REFUSED else f'could not translate host name "{host}" to address: Name or service not known'
+        cause = (
+            f'connection to server at "{host}" ({address.partition(":")[0]}), port {port} failed: Connection refused'
+            if kind == _REFUSED
+            else f'could not translate host name "{host}" to address: Name or service not known'
+        )
         return f"{time} FATAL -- : PG::ConnectionBad: {cause if kind != _TIMEOUT else f'connection to server at {host}, port {port} failed: timeout expired'}"
     return f'{{"level":"fatal","ts":"{time}","msg":"cannot reach {store}","err":"failed to connect to `host={host} user=svc database=app`: {error}"}}'
 

@@ -39,7 +39,9 @@ class Dump:
                     obj.setdefault("kind", resource.kind)
                     obj.setdefault("apiVersion", resource.api_version)
                 self.objects[place, resource.plural] = held
-        self.objects["", "namespaces"] = [obj for obj in self.objects["", "namespaces"] if obj["metadata"]["name"] not in _SYSTEM]
+        self.objects["", "namespaces"] = [
+            obj for obj in self.objects["", "namespaces"] if obj["metadata"]["name"] not in _SYSTEM
+        ]
         self._read_logs(emulator)
         self._spell_addresses()
         self._beat()
@@ -52,20 +54,33 @@ class Dump:
             lang = self.lang(pod)
             for container in (*pod["spec"].get("initContainers", ()), *pod["spec"]["containers"]):
                 for previous in (False, True):
-                    lines = emulator.kubelet.log(self.namespace, name, str(container["name"]), previous=previous)
+                    lines = emulator.kubelet.log(
+                        self.namespace, name, str(container["name"]), previous=previous
+                    )
                     if lines is None:
                         continue
                     told = []
                     for stamped in lines:
                         line = stamped.partition(" ")[2]
-                        host = line.split("@@")[1].split("://")[-1].split("@")[-1].partition(":")[0] if "@@" in line else ""
+                        host = (
+                            line.split("@@")[1].split("://")[-1].split("@")[-1].partition(":")[0]
+                            if "@@" in line
+                            else ""
+                        )
                         first = host.partition(".")[0]
                         store = stores.get(first, "")
                         if not store and "@@" in line:
                             scheme = line.split("@@")[1].partition("://")[0]
-                            store = {"postgresql": "postgres", "mysql": "mysql", "mongodb": "mongo", "amqp": "rabbitmq"}.get(scheme, "")
+                            store = {
+                                "postgresql": "postgres",
+                                "mysql": "mysql",
+                                "mongodb": "mongo",
+                                "amqp": "rabbitmq",
+                            }.get(scheme, "")
                         told.append(spoken(line, lang, store, protocols.get(first, "http")))
-                    self.logs[self.namespace, name, str(container["name"]), previous] = "\n".join(told[-200:]) + "\n"
+                    self.logs[self.namespace, name, str(container["name"]), previous] = (
+                        "\n".join(told[-200:]) + "\n"
+                    )
 
     def _beat(self) -> None:
         """Kubelets report their node at least every five minutes."""
@@ -100,7 +115,9 @@ class Dump:
     def pods(self, name: str) -> list[Object]:
         return [pod for pod in self.items("pods") if pod["metadata"].get("labels", {}).get("app") == name]
 
-    def log(self, pod: Object, text: str, *, container: str = "", previous: bool = False, replace: bool = False) -> None:
+    def log(
+        self, pod: Object, text: str, *, container: str = "", previous: bool = False, replace: bool = False
+    ) -> None:
         """Append to (or replace) a container's log."""
         meta = pod["metadata"]
         name = container or str(pod["spec"]["containers"][0]["name"])
@@ -122,7 +139,14 @@ class Dump:
         """An event as its component would have recorded it."""
         self._count += 1
         meta = about["metadata"]
-        involved = {"apiVersion": about.get("apiVersion", "v1"), "kind": about["kind"], "name": meta["name"], "namespace": meta.get("namespace", ""), "uid": uid or meta.get("uid", ""), "resourceVersion": meta.get("resourceVersion", "")}
+        involved = {
+            "apiVersion": about.get("apiVersion", "v1"),
+            "kind": about["kind"],
+            "name": meta["name"],
+            "namespace": meta.get("namespace", ""),
+            "uid": uid or meta.get("uid", ""),
+            "resourceVersion": meta.get("resourceVersion", ""),
+        }
         if container:
             involved["fieldPath"] = f"spec.containers{{{container}}}"
         made = {
@@ -153,11 +177,15 @@ class Dump:
         texts: dict[tuple[str, str, bool], list[str]] = {}
         for (place, pod, container, previous), text in self.logs.items():
             head = f"container {container} of pod {place}/{pod} ====\n"
-            texts.setdefault((place, pod, previous), []).append(f"==== START logs for {head}{text}==== END logs for {head}")
+            texts.setdefault((place, pod, previous), []).append(
+                f"==== START logs for {head}{text}==== END logs for {head}"
+            )
         for (place, pod, previous), parts in texts.items():
             target = folder / place / pod
             target.mkdir(parents=True, exist_ok=True)
-            (target / ("logs.previous.txt" if previous else "logs.txt")).write_text("".join(parts), encoding="utf-8")
+            (target / ("logs.previous.txt" if previous else "logs.txt")).write_text(
+                "".join(parts), encoding="utf-8"
+            )
         (folder / "sync.txt").write_text(self.sync, encoding="utf-8")
         return folder
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator
 
 from selfheal.sandbox.kubernetes.objects import Key
@@ -14,7 +13,13 @@ PLACES = [
     ("market", "fx"), ("market", "suggestions"), ("market", "orders"), ("market", "edge"), ("market", "catalogue"), ("market", "stock"),
     ("clinic", "lab"), ("clinic", "calendar"), ("clinic", "patients"), ("clinic", "gateway"), ("clinic", "letters"), ("clinic", "portal"),
 ]  # fmt: skip
-STORES = [("market", "postgres"), ("market", "redis"), ("market", "rabbitmq"), ("clinic", "mysql"), ("clinic", "mongo")]
+STORES = [
+    ("market", "postgres"),
+    ("market", "redis"),
+    ("market", "rabbitmq"),
+    ("clinic", "mysql"),
+    ("clinic", "mongo"),
+]
 KINDS = {"postgres": "StatefulSet", "rabbitmq": "StatefulSet", "mysql": "StatefulSet", "mongo": "StatefulSet"}
 
 
@@ -49,7 +54,12 @@ def image_cases() -> Iterator[Case]:
         container["image"] = container["image"].replace(":", "::")
 
     for number, (app, part) in enumerate([*PLACES, *STORES]):
-        for label, change in (("tag", typo), ("repository", repository), ("digest", digest), ("malformed", malformed)):
+        for label, change in (
+            ("tag", typo),
+            ("repository", repository),
+            ("digest", digest),
+            ("malformed", malformed),
+        ):
             if label != "tag" and (number + len(label)) % 3:
                 continue
             yield Case(app, "image-not-found", f"{label}-{part}", own(part), rolled(change, part), part)
@@ -57,7 +67,11 @@ def image_cases() -> Iterator[Case]:
     def host(scene: Scene, part: str) -> None:
         container = scene.app.container(part)
         first, slash, rest = container["image"].partition("/")
-        container["image"] = f"{first.replace('.', '-mirror.', 1)}/{rest}" if slash else f"mirror.bazaar.example/library/{first}"
+        container["image"] = (
+            f"{first.replace('.', '-mirror.', 1)}/{rest}"
+            if slash
+            else f"mirror.bazaar.example/library/{first}"
+        )
 
     for app, part in (*PLACES[::2], *STORES[::2]):
         yield Case(app, "image-registry-unreachable", f"host-{part}", own(part), rolled(host, part), part)
@@ -70,7 +84,9 @@ def image_cases() -> Iterator[Case]:
         container["image"] = "cache.internal.example:5000/" + container["image"].partition("/")[2]
 
     for app, part in PLACES[1::3]:
-        yield Case(app, "image-registry-unreachable", f"timeout-{part}", own(part), rolled(timeout, part), part)
+        yield Case(
+            app, "image-registry-unreachable", f"timeout-{part}", own(part), rolled(timeout, part), part
+        )
 
     def secret(scene: Scene, part: str) -> None:
         scene.app.pod(part).pop("imagePullSecrets", None)
@@ -88,17 +104,28 @@ def image_cases() -> Iterator[Case]:
 
     for app, part in PLACES:
         if app == "clinic":
-            yield Case(app, "image-pull-unauthorized", f"secret-{part}", own(part), rolled(fresh(secret), part), part)
-            yield Case(app, "image-pull-unauthorized", f"name-{part}", own(part), rolled(fresh(other_secret), part), part)
+            yield Case(
+                app, "image-pull-unauthorized", f"secret-{part}", own(part), rolled(fresh(secret), part), part
+            )
+            yield Case(
+                app,
+                "image-pull-unauthorized",
+                f"name-{part}",
+                own(part),
+                rolled(fresh(other_secret), part),
+                part,
+            )
         else:
-            yield Case(app, "image-pull-unauthorized", f"private-{part}", own(part), rolled(private, part), part)
+            yield Case(
+                app, "image-pull-unauthorized", f"private-{part}", own(part), rolled(private, part), part
+            )
 
 
 def fresh(change):
     """On nodes that do not have the image yet, as after a scale-up of the cluster."""
 
     def stage(scene: Scene, part: str) -> None:
-        for held in scene.emulator.kubelet._images.values():  # noqa: SLF001  no public way to empty a node's images
+        for held in scene.emulator.kubelet._images.values():
             held.clear()
         change(scene, part)
         scene.app.container(part)["imagePullPolicy"] = "Always"
@@ -126,9 +153,15 @@ def reference_cases() -> Iterator[Case]:
     def volume(kind: str):
         def stage(scene: Scene, part: str) -> None:
             spec = scene.app.pod(part)
-            source = {"configMap": {"name": f"{part}-extra"}} if kind == "ConfigMap" else {"secret": {"secretName": f"{part}-cert"}}
+            source = (
+                {"configMap": {"name": f"{part}-extra"}}
+                if kind == "ConfigMap"
+                else {"secret": {"secretName": f"{part}-cert"}}
+            )
             spec.setdefault("volumes", []).append({"name": "extra", **source})
-            spec["containers"][0].setdefault("volumeMounts", []).append({"name": "extra", "mountPath": "/etc/extra"})
+            spec["containers"][0].setdefault("volumeMounts", []).append(
+                {"name": "extra", "mountPath": "/etc/extra"}
+            )
 
         return stage
 
@@ -136,17 +169,32 @@ def reference_cases() -> Iterator[Case]:
         entry = {"secretKeyRef": {"name": f"{part}-apikey", "key": "token"}}
         scene.app.container(part)["env"].append({"name": "API_TOKEN", "valueFrom": entry})
 
-    changes = [("env-configmap", env_from("ConfigMap")), ("env-secret", env_from("Secret")), ("volume-configmap", volume("ConfigMap")), ("volume-secret", volume("Secret")), ("key-secret", key_ref)]
+    changes = [
+        ("env-configmap", env_from("ConfigMap")),
+        ("env-secret", env_from("Secret")),
+        ("volume-configmap", volume("ConfigMap")),
+        ("volume-secret", volume("Secret")),
+        ("key-secret", key_ref),
+    ]
     for number, (app, part) in enumerate([*PLACES, *STORES[:4]]):
         for index, (label, change) in enumerate(changes):
             if (number + index) % 2 == 0:
-                yield Case(app, "config-ref-missing", f"{label}-{part}", own(part), rolled(change, part), part)
+                yield Case(
+                    app, "config-ref-missing", f"{label}-{part}", own(part), rolled(change, part), part
+                )
 
     def removed(scene: Scene, _part: str) -> None:
         scene.remove("ConfigMap", "catalogue-settings")
         scene.restart("catalogue")
 
-    yield Case("market", "config-ref-missing", "deleted-configmap", own("catalogue"), rolled(removed, "catalogue"), "catalogue")
+    yield Case(
+        "market",
+        "config-ref-missing",
+        "deleted-configmap",
+        own("catalogue"),
+        rolled(removed, "catalogue"),
+        "catalogue",
+    )
 
     def removed_secret(scene: Scene, _part: str) -> None:
         scene.remove("Secret", "mongo-credentials")
@@ -160,7 +208,16 @@ def reference_cases() -> Iterator[Case]:
             if "valueFrom" in item:
                 item["valueFrom"]["secretKeyRef"]["key"] = "passwd"
 
-    for app, part in (("market", "catalogue"), ("market", "stock"), ("market", "ledger"), ("clinic", "patients"), ("clinic", "lab"), ("clinic", "auth"), ("market", "postgres"), ("clinic", "mysql")):
+    for app, part in (
+        ("market", "catalogue"),
+        ("market", "stock"),
+        ("market", "ledger"),
+        ("clinic", "patients"),
+        ("clinic", "lab"),
+        ("clinic", "auth"),
+        ("market", "postgres"),
+        ("clinic", "mysql"),
+    ):
         yield Case(app, "config-key-missing", f"secret-key-{part}", own(part), rolled(wrong_key, part), part)
 
     def items_key(scene: Scene, part: str) -> None:
@@ -168,14 +225,23 @@ def reference_cases() -> Iterator[Case]:
             if "configMap" in volume:
                 volume["configMap"]["items"] = [{"key": "setting.yaml", "path": "settings.yaml"}]
 
-    yield Case("market", "config-key-missing", "items-catalogue", own("catalogue"), rolled(items_key, "catalogue"), "catalogue")
+    yield Case(
+        "market",
+        "config-key-missing",
+        "items-catalogue",
+        own("catalogue"),
+        rolled(items_key, "catalogue"),
+        "catalogue",
+    )
 
     def config_key(scene: Scene, part: str) -> None:
         entry = {"configMapKeyRef": {"name": "platform", "key": "TIMEOUT"}}
         scene.app.container(part)["env"].append({"name": "TIMEOUT", "valueFrom": entry})
 
     for part in ("users", "gateway", "letters", "reports"):
-        yield Case("clinic", "config-key-missing", f"configmap-key-{part}", own(part), rolled(config_key, part), part)
+        yield Case(
+            "clinic", "config-key-missing", f"configmap-key-{part}", own(part), rolled(config_key, part), part
+        )
 
     def renamed(scene: Scene, _part: str) -> None:
         data = scene.app.objects["ConfigMap", "catalogue-settings"]["data"]
@@ -183,7 +249,14 @@ def reference_cases() -> Iterator[Case]:
         scene.apply()
         scene.restart("catalogue")
 
-    yield Case("market", "config-key-missing", "renamed-in-map", (("ConfigMap", "catalogue-settings"),), rolled(renamed, "catalogue"), "catalogue")
+    yield Case(
+        "market",
+        "config-key-missing",
+        "renamed-in-map",
+        (("ConfigMap", "catalogue-settings"),),
+        rolled(renamed, "catalogue"),
+        "catalogue",
+    )
 
 
 def variable_cases() -> Iterator[Case]:
@@ -198,7 +271,20 @@ def variable_cases() -> Iterator[Case]:
     def mistyped(scene: Scene, part: str) -> None:
         scene.env(part, "WORKERS", "four")
 
-    languages = ("fx", "suggestions", "orders", "catalogue", "stock", "basket", "ledger", "mailer", "lab", "letters", "gateway", "users")
+    languages = (
+        "fx",
+        "suggestions",
+        "orders",
+        "catalogue",
+        "stock",
+        "basket",
+        "ledger",
+        "mailer",
+        "lab",
+        "letters",
+        "gateway",
+        "users",
+    )
     for number, part in enumerate(languages):
         app = "market" if number < 8 else "clinic"
         for label, change in (("missing", missing), ("misspelt", misspelt), ("mistyped", mistyped)):
@@ -211,7 +297,9 @@ def variable_cases() -> Iterator[Case]:
             if how == "host":
                 value = value.replace(callee, f"{callee}-svc")
             else:
-                value = value.replace(str(scene.app.parts[callee].front), str(scene.app.parts[callee].front + 1))
+                value = value.replace(
+                    str(scene.app.parts[callee].front), str(scene.app.parts[callee].front + 1)
+                )
             scene.env(part, variable, value)
 
         return stage
@@ -221,14 +309,29 @@ def variable_cases() -> Iterator[Case]:
         ("market", "edge", "web"), ("clinic", "gateway", "auth"), ("clinic", "calendar", "rooms"), ("clinic", "portal", "gateway"), ("clinic", "billing", "insurance"), ("clinic", "search", "documents"),
     ):  # fmt: skip
         for how in ("host", "port"):
-            yield Case(app, "env-var-invalid", f"address-{how}-{part}-{callee}", own(part), rolled(address(callee, how), part), part, also=("dependency-unreachable",))
+            yield Case(
+                app,
+                "env-var-invalid",
+                f"address-{how}-{part}-{callee}",
+                own(part),
+                rolled(address(callee, how), part),
+                part,
+                also=("dependency-unreachable",),
+            )
 
     for app, part, callee in (
         ("market", "catalogue", "postgres"), ("market", "stock", "postgres"), ("market", "basket", "redis"), ("market", "ledger", "rabbitmq"), ("market", "orders", "rabbitmq"),
         ("clinic", "patients", "mysql"), ("clinic", "staff", "mysql"), ("clinic", "lab", "mongo"), ("clinic", "auth", "redis"), ("clinic", "notifications", "rabbitmq"),
     ):  # fmt: skip
         for how in ("host", "port"):
-            yield Case(app, "dependency-unreachable", f"{how}-{part}-{callee}", own(part), rolled(address(callee, how), part), part)
+            yield Case(
+                app,
+                "dependency-unreachable",
+                f"{how}-{part}-{callee}",
+                own(part),
+                rolled(address(callee, how), part),
+                part,
+            )
 
     def database_port(callee: str):
         def stage(scene: Scene, part: str) -> None:
@@ -243,9 +346,16 @@ def variable_cases() -> Iterator[Case]:
 
         return stage
 
-    _unused = database_port
     for app, callee in (("market", "postgres"), ("clinic", "mysql"), ("clinic", "mongo")):
-        yield Case(app, "service-port-mismatch", f"store-moved-{callee}", (*own(callee), ("Service", callee)), rolled(database_port(callee), callee), callee, also=("dependency-unreachable",))
+        yield Case(
+            app,
+            "service-port-mismatch",
+            f"store-moved-{callee}",
+            (*own(callee), ("Service", callee)),
+            rolled(database_port(callee), callee),
+            callee,
+            also=("dependency-unreachable",),
+        )
 
 
 def credential_cases() -> Iterator[Case]:
@@ -255,7 +365,17 @@ def credential_cases() -> Iterator[Case]:
     def password(scene: Scene, part: str) -> None:
         scene.env(part, "DB_PASSWORD", "wrong-horse")
 
-    for app, part in (("market", "catalogue"), ("market", "stock"), ("market", "basket"), ("market", "ledger"), ("clinic", "patients"), ("clinic", "lab"), ("clinic", "audit"), ("clinic", "auth"), ("clinic", "appointments")):
+    for app, part in (
+        ("market", "catalogue"),
+        ("market", "stock"),
+        ("market", "basket"),
+        ("market", "ledger"),
+        ("clinic", "patients"),
+        ("clinic", "lab"),
+        ("clinic", "audit"),
+        ("clinic", "auth"),
+        ("clinic", "appointments"),
+    ):
         yield Case(app, "dependency-auth-failed", f"user-{part}", own(part), rolled(user, part), part)
         yield Case(app, "dependency-auth-failed", f"password-{part}", own(part), rolled(password, part), part)
 
@@ -292,8 +412,22 @@ def credential_cases() -> Iterator[Case]:
         scene.restart(callee)
 
     for app, callee in (("market", "postgres"), ("clinic", "mysql"), ("clinic", "mongo")):
-        yield Case(app, "dependency-exhausted", f"limit-{callee}", own(callee), rolled(limited(callee), callee), callee)
-        yield Case(app, "dependency-read-only", f"option-{callee}", own(callee), rolled(read_only(callee), callee), callee)
+        yield Case(
+            app,
+            "dependency-exhausted",
+            f"limit-{callee}",
+            own(callee),
+            rolled(limited(callee), callee),
+            callee,
+        )
+        yield Case(
+            app,
+            "dependency-read-only",
+            f"option-{callee}",
+            own(callee),
+            rolled(read_only(callee), callee),
+            callee,
+        )
     for app, part in (("market", "stock"), ("clinic", "patients")):
         yield Case(app, "dependency-exhausted", f"pool-{part}", own(part), rolled(greedy, part), part)
 
@@ -313,7 +447,9 @@ def program_cases() -> Iterator[Case]:
         yield Case(app, "command-invalid", f"{label}-{part}", own(part), rolled(change, part), part)
 
     for app, part in (*PLACES, ("market", "basket"), ("market", "mailer")):
-        yield Case(app, "bad-release", f"crash-{part}", own(part), rolled(_tag(f"v1.5.0{DEFECTIVE}"), part), part)
+        yield Case(
+            app, "bad-release", f"crash-{part}", own(part), rolled(_tag(f"v1.5.0{DEFECTIVE}"), part), part
+        )
 
     def breaks(scene: Scene, part: str) -> None:
         image = scene.app.parts[part].image
@@ -322,7 +458,15 @@ def program_cases() -> Iterator[Case]:
         scene.apply()
         scene.restart(part)
 
-    for app, part in (("market", "suggestions"), ("market", "orders"), ("market", "basket"), ("market", "mailer"), ("clinic", "letters"), ("clinic", "calendar"), ("clinic", "gateway")):
+    for app, part in (
+        ("market", "suggestions"),
+        ("market", "orders"),
+        ("market", "basket"),
+        ("market", "mailer"),
+        ("clinic", "letters"),
+        ("clinic", "calendar"),
+        ("clinic", "gateway"),
+    ):
         yield Case(app, "app-crash", f"no-change-{part}", own(part), rolled(breaks, part), part)
 
     def memory(scene: Scene, part: str) -> None:
@@ -348,26 +492,51 @@ def program_cases() -> Iterator[Case]:
     for app, part in PLACES[1::3]:
         yield Case(app, "oom-killed", f"child-{part}", own(part), rolled(unnamed, part), part)
     for app, part in PLACES[::3]:
-        yield Case(app, "oom-killed", f"fat-release-{part}", own(part), rolled(_tag(f"v1.5.0{FAT}"), part), part, also=("bad-release",))
-    for app, part in (("market", "orders"), ("market", "delivery"), ("market", "edge"), ("clinic", "calendar"), ("clinic", "gateway"), ("clinic", "letters")):
-        yield Case(app, "startup-probe-missing", f"slow-{part}", own(part), rolled(_tag(f"v1.5.0{SLOW}"), part), part)
+        yield Case(
+            app,
+            "oom-killed",
+            f"fat-release-{part}",
+            own(part),
+            rolled(_tag(f"v1.5.0{FAT}"), part),
+            part,
+            also=("bad-release",),
+        )
+    for app, part in (
+        ("market", "orders"),
+        ("market", "delivery"),
+        ("market", "edge"),
+        ("clinic", "calendar"),
+        ("clinic", "gateway"),
+        ("clinic", "letters"),
+    ):
+        yield Case(
+            app, "startup-probe-missing", f"slow-{part}", own(part), rolled(_tag(f"v1.5.0{SLOW}"), part), part
+        )
 
     def init(words: list[str]):
         def stage(scene: Scene, part: str) -> None:
-            from selfheal.sandbox.kubernetes.behaviour import Call, ImageBehaviour
+            from selfheal.sandbox.kubernetes.behaviour import ImageBehaviour
 
             scene.app.images["busybox:1.36"] = ImageBehaviour(
                 run_seconds=2.0, exit_code=1, entrypoint="sh", commands=frozenset({"sh"}), start_log=("sh: ./migrate: not found",), startup_seconds=0.5, user="1000",
                 variants={"wait": ImageBehaviour(entrypoint="sh", run_seconds=100000, start_log=("waiting for db-primary:5432", "nc: bad address 'db-primary'"), steady_log="nc: bad address 'db-primary'", steady_every=5, user="1000")},
             )  # fmt: skip
-            scene.app.pod(part)["initContainers"] = [{"name": "prepare", "image": "busybox:1.36", "command": ["sh"], "args": words}]
-            _ = Call
+            scene.app.pod(part)["initContainers"] = [
+                {"name": "prepare", "image": "busybox:1.36", "command": ["sh"], "args": words}
+            ]
 
         return stage
 
     for number, (app, part) in enumerate(PLACES[::2]):
         words = ["-c", "./migrate up"] if number % 2 else ["-c", "wait"]
-        yield Case(app, "init-container-failed", f"{'exit' if number % 2 else 'wait'}-{part}", own(part), rolled(init(words), part), part)
+        yield Case(
+            app,
+            "init-container-failed",
+            f"{'exit' if number % 2 else 'wait'}-{part}",
+            own(part),
+            rolled(init(words), part),
+            part,
+        )
 
     def cpu(scene: Scene, part: str) -> None:
         resources = scene.app.container(part)["resources"]
@@ -380,7 +549,14 @@ def program_cases() -> Iterator[Case]:
         image = scene.app.container(part)["image"]
         scene.app.images[image] = replace(scene.app.images[image], cpu="140m")
 
-    for app, part in (("market", "delivery"), ("market", "web"), ("market", "orders"), ("clinic", "calendar"), ("clinic", "letters"), ("clinic", "portal")):
+    for app, part in (
+        ("market", "delivery"),
+        ("market", "web"),
+        ("market", "orders"),
+        ("clinic", "calendar"),
+        ("clinic", "letters"),
+        ("clinic", "portal"),
+    ):
         yield Case(app, "cpu-throttled", f"limit-{part}", own(part), rolled(cpu, part), part)
 
 
@@ -436,8 +612,16 @@ def probe_cases() -> Iterator[Case]:
         return stage
 
     for number, (app, part) in enumerate([*PLACES, *STORES]):
-        for word, fault in (("readinessProbe", "readiness-probe-misconfigured"), ("livenessProbe", "liveness-probe-misconfigured")):
-            changes = [("port", port(word)), ("path", path(word)), ("protocol", protocol(word)), ("timing", timing(word))]
+        for word, fault in (
+            ("readinessProbe", "readiness-probe-misconfigured"),
+            ("livenessProbe", "liveness-probe-misconfigured"),
+        ):
+            changes = [
+                ("port", port(word)),
+                ("path", path(word)),
+                ("protocol", protocol(word)),
+                ("timing", timing(word)),
+            ]
             for index, (label, change) in enumerate(changes):
                 if (number + index) % 2 and (app, part) not in STORES:
                     continue
@@ -445,8 +629,22 @@ def probe_cases() -> Iterator[Case]:
                     continue
                 yield Case(app, fault, f"{label}-{part}", own(part), rolled(change, part), part)
     for app, part in (("market", "delivery"), ("market", "orders"), ("clinic", "lab"), ("clinic", "gateway")):
-        yield Case(app, "readiness-probe-misconfigured", f"grpc-{part}", own(part), rolled(to_grpc("readinessProbe"), part), part)
-        yield Case(app, "liveness-probe-misconfigured", f"grpc-{part}", own(part), rolled(to_grpc("livenessProbe"), part), part)
+        yield Case(
+            app,
+            "readiness-probe-misconfigured",
+            f"grpc-{part}",
+            own(part),
+            rolled(to_grpc("readinessProbe"), part),
+            part,
+        )
+        yield Case(
+            app,
+            "liveness-probe-misconfigured",
+            f"grpc-{part}",
+            own(part),
+            rolled(to_grpc("livenessProbe"), part),
+            part,
+        )
 
 
 def service_cases() -> Iterator[Case]:
@@ -476,7 +674,16 @@ def service_cases() -> Iterator[Case]:
               ("clinic", "patients"), ("clinic", "auth"), ("clinic", "mysql"), ("clinic", "gateway"), ("clinic", "lab"), ("clinic", "documents"), ("clinic", "portal")]  # fmt: skip
     for number, (app, part) in enumerate(places):
         answer = (("Service", part),)
-        for index, (label, fault, change) in enumerate((("name", "service-selector-mismatch", selector), ("label", "service-selector-mismatch", extra), ("target", "service-port-mismatch", target), ("named", "service-port-mismatch", named), ("front", "service-port-mismatch", front), ("udp", "service-protocol-mismatch", udp))):
+        for index, (label, fault, change) in enumerate(
+            (
+                ("name", "service-selector-mismatch", selector),
+                ("label", "service-selector-mismatch", extra),
+                ("target", "service-port-mismatch", target),
+                ("named", "service-port-mismatch", named),
+                ("front", "service-port-mismatch", front),
+                ("udp", "service-protocol-mismatch", udp),
+            )
+        ):
             if (number + index) % 2:
                 continue
             if label == "front" and part == "portal":
@@ -488,9 +695,16 @@ def service_cases() -> Iterator[Case]:
                     moved(scene, part)
 
             yield Case(app, fault, f"{label}-{part}", answer, rolled(stage, part), part)
-    _ = copy
 
 
 def all_config_cases() -> Iterator[Case]:
-    for make in (image_cases, reference_cases, variable_cases, credential_cases, program_cases, probe_cases, service_cases):
+    for make in (
+        image_cases,
+        reference_cases,
+        variable_cases,
+        credential_cases,
+        program_cases,
+        probe_cases,
+        service_cases,
+    ):
         yield from make()

@@ -26,7 +26,10 @@ def market() -> Application:
     store(app, "postgres", "postgres")
     store(app, "rabbitmq", "rabbitmq", claim=False)
     app.hosts.add("api.paygate.example")
-    app.config("catalogue-settings", **{"settings.yaml": "pageSize: 20\ncurrency: EUR\n", "LOG_LEVEL": "info", "CACHE_TTL": "300"})
+    app.config(
+        "catalogue-settings",
+        **{"settings.yaml": "pageSize: 20\ncurrency: EUR\n", "LOG_LEVEL": "info", "CACHE_TTL": "300"},
+    )
     program(
         app, "catalogue", "go", 3550, role="middle", protocol="grpc", replicas=2, calls={"postgres": "DATABASE_URL"},
         files=(File("/etc/catalogue/settings.yaml", "yaml", "pageSize"),),
@@ -46,7 +49,15 @@ def market() -> Application:
         files=(File("/etc/payments/limits.json", "json", "max"),),
         mounts=(("conf", "/etc/payments", {"configMap": {"name": "payments-config"}}),),
     )  # fmt: skip
-    program(app, "suggestions", "python", 8085, role="middle", protocol="grpc", calls={"catalogue": "CATALOGUE_ADDR"})
+    program(
+        app,
+        "suggestions",
+        "python",
+        8085,
+        role="middle",
+        protocol="grpc",
+        calls={"catalogue": "CATALOGUE_ADDR"},
+    )
     program(app, "stock", "ruby", 4567, role="middle", calls={"postgres": "DATABASE_URL"})
     program(
         app, "orders", "java", 8080, role="middle", replicas=2, memory="120Mi", limit="256Mi", startup=4.0,

@@ -81,12 +81,16 @@ class Application:
         return self.add({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": data})
 
     def secret(self, name: str, kind: str = "Opaque", **data: str) -> Object:
-        held = {key.replace("__", "."): base64.b64encode(value.encode()).decode() for key, value in data.items()}
+        held = {
+            key.replace("__", "."): base64.b64encode(value.encode()).decode() for key, value in data.items()
+        }
         return self.add(
             {"apiVersion": "v1", "kind": "Secret", "type": kind, "metadata": {"name": name}, "data": held}
         )
 
-    def service(self, name: str, port: int, target: Any, *, headless: bool = False, port_name: str = "") -> Object:
+    def service(
+        self, name: str, port: int, target: Any, *, headless: bool = False, port_name: str = ""
+    ) -> Object:
         entry: Object = {"port": port, "targetPort": target, "protocol": "TCP"}
         if port_name:
             entry["name"] = port_name
@@ -94,7 +98,12 @@ class Application:
         if headless:
             spec["clusterIP"] = "None"
         return self.add(
-            {"apiVersion": "v1", "kind": "Service", "metadata": {"name": name, "labels": {"app": name}}, "spec": spec}
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": name, "labels": {"app": name}},
+                "spec": spec,
+            }
         )
 
 
@@ -136,21 +145,21 @@ _MISSING = {
     "python": "Traceback (most recent call last):\n  File \"/app/server.py\", line 141, in <module>\n    port = os.environ['{name}']\n  File \"<frozen os>\", line 685, in __getitem__\nKeyError: '{name}'",
     "java": "{time} ERROR 1 --- [           main] o.s.boot.SpringApplication               : Application run failed\n\njava.lang.IllegalArgumentException: Could not resolve placeholder '{name}' in value \"${{name}}\"",
     "csharp": "Unhandled exception. System.InvalidOperationException: Environment variable {name} is not set.\n   at Program.<Main>$(String[] args) in /app/Program.cs:line 14",
-    "ruby": "/app/app.rb:9:in `fetch': key not found: \"{name}\" (KeyError)",
+    "ruby": '/app/app.rb:9:in `fetch\': key not found: "{name}" (KeyError)',
 }
 _INVALID = {
     "go": 'panic: strconv.Atoi: parsing "{value}": invalid syntax\n\ngoroutine 1 [running]:\nmain.main()\n\t/src/main.go:88 +0x2a5',
-    "node": "TypeError: Invalid value for {name}: \"{value}\" is not a number\n    at parse (/usr/src/app/config.js:31:9)",
+    "node": 'TypeError: Invalid value for {name}: "{value}" is not a number\n    at parse (/usr/src/app/config.js:31:9)',
     "python": "Traceback (most recent call last):\n  File \"/app/server.py\", line 150, in <module>\n    workers = int(os.environ['{name}'])\nValueError: invalid literal for int() with base 10: '{value}'",
-    "java": "***************************\nAPPLICATION FAILED TO START\n***************************\n\nDescription:\n\nFailed to bind properties: {name}\n\nReason: failed to convert java.lang.String to int (caused by java.lang.NumberFormatException: For input string: \"{value}\")",
+    "java": '***************************\nAPPLICATION FAILED TO START\n***************************\n\nDescription:\n\nFailed to bind properties: {name}\n\nReason: failed to convert java.lang.String to int (caused by java.lang.NumberFormatException: For input string: "{value}")',
     "csharp": "Unhandled exception. System.FormatException: The input string '{value}' was not in a correct format.\n   at System.Number.ThrowFormatException[TChar](ReadOnlySpan`1 value)\n   at Program.<Main>$(String[] args) in /app/Program.cs:line 22",
-    "ruby": "/app/app.rb:11:in `Integer': invalid value for Integer(): \"{value}\" (ArgumentError)",
+    "ruby": '/app/app.rb:11:in `Integer\': invalid value for Integer(): "{value}" (ArgumentError)',
 }
 _CRASH = {
     "go": "panic: runtime error: invalid memory address or nil pointer dereference\n[signal SIGSEGV: segmentation violation code=0x1 addr=0x18 pc=0x6f2a15]\n\ngoroutine 1 [running]:\nmain.(*server).load(...)\n\t/src/load.go:61",
     "node": "/usr/src/app/routes.js:44\n  return items.map((item) => item.total.value)\n               ^\n\nTypeError: Cannot read properties of undefined (reading 'map')\n    at totals (/usr/src/app/routes.js:44:16)\n\nNode.js v20.11.1",
-    "python": "Traceback (most recent call last):\n  File \"/app/server.py\", line 77, in <module>\n    main()\n  File \"/app/server.py\", line 61, in main\n    model = load(rows[0])\nIndexError: list index out of range",
-    "java": "{time} ERROR 1 --- [           main] o.s.boot.SpringApplication               : Application run failed\n\njava.lang.NullPointerException: Cannot invoke \"com.acme.Plan.slots()\" because \"plan\" is null\n\tat com.acme.Warmup.run(Warmup.java:48)",
+    "python": 'Traceback (most recent call last):\n  File "/app/server.py", line 77, in <module>\n    main()\n  File "/app/server.py", line 61, in main\n    model = load(rows[0])\nIndexError: list index out of range',
+    "java": '{time} ERROR 1 --- [           main] o.s.boot.SpringApplication               : Application run failed\n\njava.lang.NullPointerException: Cannot invoke "com.acme.Plan.slots()" because "plan" is null\n\tat com.acme.Warmup.run(Warmup.java:48)',
     "csharp": "Unhandled exception. System.NullReferenceException: Object reference not set to an instance of an object.\n   at Basket.Startup.Warm() in /app/Startup.cs:line 37",
     "ruby": "/app/app.rb:52:in `warm': undefined method `each' for nil:NilClass (NoMethodError)",
 }
@@ -188,7 +197,11 @@ def program(
     """A program of our own, with the releases that injections may roll out."""
     image = f"{app.registry}/{name}:v1.4.2"
     calls = calls or {}
-    stores = {callee: app.parts[callee] for callee in calls if callee in app.parts and app.parts[callee].lang in STORES}
+    stores = {
+        callee: app.parts[callee]
+        for callee in calls
+        if callee in app.parts and app.parts[callee].lang in STORES
+    }
     called = tuple(
         Call(
             f"${variable}" if variable else f"{callee}:80",
@@ -203,7 +216,14 @@ def program(
         for callee, variable in calls.items()
     )
     needed = tuple(Variable(v, missing=_MISSING.get(lang, _MISSING["go"])) for v in calls.values() if v)
-    sized = (Variable("WORKERS", "int", missing=_MISSING.get(lang, _MISSING["go"]), invalid=_INVALID.get(lang, _INVALID["go"])),)
+    sized = (
+        Variable(
+            "WORKERS",
+            "int",
+            missing=_MISSING.get(lang, _MISSING["go"]),
+            invalid=_INVALID.get(lang, _INVALID["go"]),
+        ),
+    )
     base = ImageBehaviour(
         memory=memory,
         cpu=cpu,
@@ -229,7 +249,9 @@ def program(
 
     app.images[f"{repository}:v1.5.0"] = base
     crash = tuple(_CRASH.get(lang, _CRASH["go"]).splitlines())
-    app.images[f"{repository}:v1.5.0{DEFECTIVE}"] = replace(base, crash=Crash(crash, 2 if lang == "go" else 1, 1.5))
+    app.images[f"{repository}:v1.5.0{DEFECTIVE}"] = replace(
+        base, crash=Crash(crash, 2 if lang == "go" else 1, 1.5)
+    )
     app.images[f"{repository}:v1.5.0{SLOW}"] = replace(base, startup_seconds=75.0)
     app.images[f"{repository}:v1.5.0{FAT}"] = replace(base, memory="420Mi")
     variables_of = [{"name": "PORT", "value": str(port)}] if port else []
@@ -242,7 +264,10 @@ def program(
         store = next(iter(stores))
         variables_of += [
             {"name": "DB_USER", "value": "svc"},
-            {"name": "DB_PASSWORD", "valueFrom": {"secretKeyRef": {"name": f"{store}-credentials", "key": "password"}}},
+            {
+                "name": "DB_PASSWORD",
+                "valueFrom": {"secretKeyRef": {"name": f"{store}-credentials", "key": "password"}},
+            },
             {"name": "DB_POOL_SIZE", "value": "5"},
         ]
     variables_of += [{"name": key, "value": value} for key, value in (env or {}).items()]
@@ -250,7 +275,10 @@ def program(
         "name": name if lang != "java" else "app",
         "image": image,
         "env": variables_of,
-        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "200m", "memory": limit}},
+        "resources": {
+            "requests": {"cpu": "50m", "memory": "64Mi"},
+            "limits": {"cpu": "200m", "memory": limit},
+        },
         "securityContext": {"allowPrivilegeEscalation": False, "runAsNonRoot": True},
     }
     if command:
@@ -259,13 +287,23 @@ def program(
         container["envFrom"] = [env_from]
     if port:
         container["ports"] = [{"containerPort": port, **({"name": "http"} if named else {})}]
-        ask: Object = {"httpGet": {"path": path, "port": "http" if named else port}} if protocol == "http" else {"grpc": {"port": port}}
+        ask: Object = (
+            {"httpGet": {"path": path, "port": "http" if named else port}}
+            if protocol == "http"
+            else {"grpc": {"port": port}}
+        )
         container["readinessProbe"] = {**ask, "periodSeconds": 5}
         if liveness:
-            container["livenessProbe"] = {**copy.deepcopy(ask), "periodSeconds": 10, "initialDelaySeconds": 10}
+            container["livenessProbe"] = {
+                **copy.deepcopy(ask),
+                "periodSeconds": 10,
+                "initialDelaySeconds": 10,
+            }
     volumes = []
     for volume, mount, source in mounts:
-        container.setdefault("volumeMounts", []).append({"name": volume, "mountPath": mount, **source.pop("_mount", {})})
+        container.setdefault("volumeMounts", []).append(
+            {"name": volume, "mountPath": mount, **source.pop("_mount", {})}
+        )
         volumes.append({"name": volume, **source})
     spec: Object = {"serviceAccountName": name, "containers": [container], "terminationGracePeriodSeconds": 5}
     if volumes:
@@ -302,7 +340,12 @@ def _workload(app: Application, kind: str, name: str, replicas: int, spec: Objec
     if kind == "DaemonSet":
         del body["replicas"]
     return app.add(
-        {"apiVersion": "apps/v1", "kind": kind, "metadata": {"name": name, "labels": {"app": name}}, "spec": body}
+        {
+            "apiVersion": "apps/v1",
+            "kind": kind,
+            "metadata": {"name": name, "labels": {"app": name}},
+            "spec": body,
+        }
     )
 
 
@@ -344,19 +387,33 @@ def store(app: Application, name: str, lang: str, *, kind: str = "StatefulSet", 
         "name": lang,
         "image": image,
         "args": ["--max-connections=200"],
-        "env": [{"name": f"{lang.upper()}_PASSWORD", "valueFrom": {"secretKeyRef": {"name": secret, "key": "password"}}}],
+        "env": [
+            {
+                "name": f"{lang.upper()}_PASSWORD",
+                "valueFrom": {"secretKeyRef": {"name": secret, "key": "password"}},
+            }
+        ],
         "ports": [{"containerPort": port, "name": lang}],
-        "resources": {"requests": {"cpu": "100m", "memory": "128Mi"}, "limits": {"cpu": "400m", "memory": "256Mi"}},
+        "resources": {
+            "requests": {"cpu": "100m", "memory": "128Mi"},
+            "limits": {"cpu": "400m", "memory": "256Mi"},
+        },
         "readinessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 5},
         "livenessProbe": {"tcpSocket": {"port": port}, "periodSeconds": 10, "initialDelaySeconds": 15},
     }
-    spec: Object = {"containers": [container], "securityContext": {"fsGroup": 999}, "terminationGracePeriodSeconds": 5}
+    spec: Object = {
+        "containers": [container],
+        "securityContext": {"fsGroup": 999},
+        "terminationGracePeriodSeconds": 5,
+    }
     more: Object = {}
     if claim:
         container["volumeMounts"] = [{"name": "data", "mountPath": "/data"}]
         request = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "2Gi"}}}
         if kind == "StatefulSet":
-            more["volumeClaimTemplates"] = [{"metadata": {"name": "data"}, "spec": {**request, "storageClassName": "standard"}}]
+            more["volumeClaimTemplates"] = [
+                {"metadata": {"name": "data"}, "spec": {**request, "storageClassName": "standard"}}
+            ]
         else:
             app.add(
                 {

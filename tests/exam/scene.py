@@ -59,7 +59,9 @@ class Scene:
         container["env"] = held if value is None else [*held, {"name": name, "value": value}]
 
     def old(self, part: str, name: str) -> str:
-        return next(str(item.get("value")) for item in self.app.container(part)["env"] if item["name"] == name)
+        return next(
+            str(item.get("value")) for item in self.app.container(part)["env"] if item["name"] == name
+        )
 
     def dump(self) -> Dump:
         made = Dump(self.emulator, self.app)
@@ -71,13 +73,21 @@ class Scene:
 def settled(name: str, *, seed: int = 3) -> Scene:
     """An application that runs well, in a cluster of four nodes."""
     app = APPLICATIONS[name]()
-    workers = [nodes.node(f"node-{i}", cpu="4", memory="8Gi", zone=f"north-{'abc'[i % 3]}", index=i) for i in range(1, 5)]
+    workers = [
+        nodes.node(f"node-{i}", cpu="4", memory="8Gi", zone=f"north-{'abc'[i % 3]}", index=i)
+        for i in range(1, 5)
+    ]
     emulator = KubernetesEmulator(time_factor=0, nodes=workers, seed=seed, start=1795600000.0)
     emulator.images.update(app.images)
     emulator.hosts.update(app.hosts)
     if app.registry.startswith("registry."):
         emulator.registries[app.registry.partition("/")[0]] = Registry(private=True)
-    stores = [obj for (_kind, held), obj in app.objects.items() if held in app.parts and app.parts[held].store or obj["kind"] not in ("Deployment", "CronJob", "Job")]
+    stores = [
+        obj
+        for (_kind, held), obj in app.objects.items()
+        if (held in app.parts and app.parts[held].store)
+        or obj["kind"] not in ("Deployment", "CronJob", "Job")
+    ]
     emulator.apply(stores)
     emulator.advance(40)
     emulator.apply(app.objects.values())

@@ -65,7 +65,9 @@ def told(case: Case, name: str) -> str:
     return texts[zlib.crc32(case.id.encode()) % len(texts)]
 
 
-def sit(cases: Sequence[Case], ways: Sequence[str] = WAYS, *, noise: bool = True, keep: bool = False) -> Iterator[Mark]:
+def sit(
+    cases: Sequence[Case], ways: Sequence[str] = WAYS, *, noise: bool = True, keep: bool = False
+) -> Iterator[Mark]:
     """Marks of all cases. ``keep`` leaves the dumps of what was missed in place."""
     for app in dict.fromkeys(case.app for case in cases):
         scene = settled(app)
@@ -82,7 +84,7 @@ def _apart(case: Case, scene: Scene, ways: Sequence[str], *, noise: bool, keep: 
         os.close(reading)
         try:
             answer: Any = _marked(case, scene, ways, noise=noise, keep=keep)
-        except BaseException:
+        except BaseException:  # noqa: BLE001  told to the parent, which raises it
             import traceback
 
             answer = traceback.format_exc()
@@ -91,7 +93,7 @@ def _apart(case: Case, scene: Scene, ways: Sequence[str], *, noise: bool, keep: 
         os._exit(0)
     os.close(writing)
     with os.fdopen(reading, "rb") as file:
-        answer = pickle.load(file)  # noqa: S301  written by our own child
+        answer = pickle.load(file)
     os.waitpid(child, 0)
     if isinstance(answer, str):
         raise RuntimeError(f"{case.id}: {answer}")
@@ -102,7 +104,7 @@ def _marked(case: Case, scene: Scene, ways: Sequence[str], *, noise: bool, keep:
     from tests.exam.noise import add_noise
     from tests.exam.versions import as_of
 
-    chance = random.Random(zlib.crc32(case.id.encode()))  # noqa: S311
+    chance = random.Random(zlib.crc32(case.id.encode()))
     case.stage(scene)
     dump = scene.dump()
     if noise:
@@ -124,16 +126,30 @@ def marked(case: Case, scene: Scene, folder: Path, way: str) -> Mark:
     wanted = " or ".join(f"{kind}/{name}" for kind, name in case.answers)
     if case.fault == "healthy":
         hit = found.verdict == "healthy"
-        said = found.verdict if hit else f"{found.verdict}: " + (_named(found.findings[:1]) or "; ".join(found.reasons[:2]))
+        said = (
+            found.verdict
+            if hit
+            else f"{found.verdict}: " + (_named(found.findings[:1]) or "; ".join(found.reasons[:2]))
+        )
     else:
         root = found.root
-        hit = root is not None and root.fault in (case.fault, *case.also) and (root.object.kind, root.object.name) in case.answers
-        said = _named([root] if root else []) or f"{found.verdict}: {_named(found.findings[:1])} {'; '.join(found.reasons[:2])}"
+        hit = (
+            root is not None
+            and root.fault in (case.fault, *case.also)
+            and (root.object.kind, root.object.name) in case.answers
+        )
+        said = (
+            _named([root] if root else [])
+            or f"{found.verdict}: {_named(found.findings[:1])} {'; '.join(found.reasons[:2])}"
+        )
     return Mark(case.id, case.fault, way, hit, said, wanted, found.elapsed_ms, str(folder))
 
 
 def _named(findings: Iterable[Any]) -> str:
-    return ", ".join(f"{item.fault} {item.object.kind}/{item.object.name} {item.confidence} {item.summary[:110]}" for item in findings)
+    return ", ".join(
+        f"{item.fault} {item.object.kind}/{item.object.name} {item.confidence} {item.summary[:110]}"
+        for item in findings
+    )
 
 
 def table(marks: Sequence[Mark]) -> str:
@@ -141,7 +157,10 @@ def table(marks: Sequence[Mark]) -> str:
     lines = []
     for fault in sorted({mark.fault for mark in marks}):
         held = [mark for mark in marks if mark.fault == fault]
-        by_way = " ".join(f"{way}={sum(m.hit for m in held if m.way == way)}/{sum(m.way == way for m in held)}" for way in dict.fromkeys(m.way for m in held))
+        by_way = " ".join(
+            f"{way}={sum(m.hit for m in held if m.way == way)}/{sum(m.way == way for m in held)}"
+            for way in dict.fromkeys(m.way for m in held)
+        )
         lines.append(f"{fault:32} {sum(m.hit for m in held):4}/{len(held):<4} {by_way}")
     good = sum(mark.hit for mark in marks)
     lines.append(f"{'all':32} {good:4}/{len(marks):<4} {100 * good / max(len(marks), 1):.1f} %")
