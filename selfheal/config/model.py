@@ -249,6 +249,13 @@ class Limits(_Group):
         ge=2,
         description="open incidents above which the run observes only (a storm)",
     )
+    ill_share: float = Field(
+        default=0.5,
+        gt=0,
+        le=1,
+        description="share of nodes (of 3 or more) not ready, or of workloads (of 20 or more) ill, above which the run "
+        "observes only",
+    )
 
 
 class Endpoints(_Group):

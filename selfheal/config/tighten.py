@@ -102,7 +102,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     },
     "limits": {
         "max_incidents": min, "attempts": min, "defects": min, "stage_timeout": _local, "deadline_hours": _least_hours,
-        "storm": min,
+        "storm": min, "ill_share": min,
     },
     "rendering": {"kube_version": _local, "api_versions": _local},
     "knowledge": {"paths": _local},

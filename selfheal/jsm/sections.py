@@ -23,7 +23,8 @@ _TYPES: Final[dict[str, type[Any]]] = {
 #: Each stage writes only its own; proofs write the rest.
 MAY_WRITE: Final[dict[Stage, frozenset[str]]] = {
     Stage.COORDINATE: frozenset({"target", "source", "parent"}),
-    Stage.ANALYZE: frozenset({"target", "source", "analysis", "spent"}),
+    # The cause shows here which incident leads.
+    Stage.ANALYZE: frozenset({"target", "source", "analysis", "spent", "parent"}),
     Stage.FIX: frozenset({"source", "change", "spent"}),
     Stage.GATE: frozenset(),
     # The baseline is taken before the deployment, which the merge sets off.

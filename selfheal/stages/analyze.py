@@ -8,7 +8,7 @@ from selfheal.diagnosis.target import resolve
 from selfheal.incidents.proofs import Proof
 from selfheal.incidents.record import Record
 from selfheal.incidents.states import State
-from selfheal.stages import comments, coordinate, recovery
+from selfheal.stages import comments, coordinate, recovery, storms
 from selfheal.stages.context import context_of
 from selfheal.stages.work import Work
 from selfheal.tools.context import Comment, StageContext
@@ -30,7 +30,8 @@ class SnapshotEvidence:
 def serve(work: Work) -> None:
     """INCIDENT_DETECTED or ANALYSIS_IN_PROGRESS becomes ANALYSIS_COMPLETE or INCIDENT_REQUIRES_HUMAN.
 
-    What is healthy becomes INCIDENT_RESOLVED where it may be closed and its recovery was measured.
+    What is healthy becomes INCIDENT_RESOLVED where it may be closed and its recovery was measured. One whose cause another
+    incident has follows that one, unfinished.
     """
     if work.record.target is None:
         # Whoever adopted it was stopped before it knew what the incident is about.
@@ -50,6 +51,8 @@ def serve(work: Work) -> None:
     )
     work.verifies(State.ANALYSIS_COMPLETE, SnapshotEvidence(context))
     _complete_target(work, context)
+    if storms.grouped(work, context):
+        return
     work.crew(context, "Root Cause Analyzer")
     record, analysis = work.record, work.record.analysis
     if analysis is None:

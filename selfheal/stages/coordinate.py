@@ -5,22 +5,16 @@ The Incident Coordinator proposes which incident leads; what it says is checked 
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from selfheal import progress
 from selfheal.cluster.snapshot import Snapshot
-from selfheal.errors import Conflict, NeedsPerson, Outage, SelfhealError
+from selfheal.errors import NeedsPerson, SelfhealError
 from selfheal.incidents.states import ENDED, State
-from selfheal.jsm.manager import Incident
-from selfheal.stages import targets
+from selfheal.stages import storms, targets
 from selfheal.stages.context import context_of
 from selfheal.stages.work import Work
 from selfheal.tools.context import target_text
 
 STEPS = (State.INCIDENT_REQUIRES_HUMAN,)
-#: How a storm's one escalation begins its reason, so that the next run finds it again.
-STORM = "A storm:"
-_STORM_LASTS = timedelta(hours=24)
 
 
 def serve(work: Work) -> None:
@@ -40,9 +34,11 @@ def serve(work: Work) -> None:
     work.summary = about
     flying = [item for item in context.found if item.record is not None and item.record.state not in ENDED]
     if len(flying) > limit:
-        _storm(work, len(flying))
+        storms.escalate(
+            work, f"{len(flying)} incidents or more are in flight; selfheal works on {limit} at a time"
+        )
     elif named and _leads(work, named):
-        _follow(work, named, f"{about} It follows {named}, which is about the same target.")
+        storms.follow(work, named, f"{about} It follows {named}, which is about the same target.")
 
 
 def settle(work: Work) -> bool:
@@ -87,39 +83,3 @@ def _leads(work: Work, key: str) -> bool:
         and not leader.parent
         and target_text(leader) == target_text(work.record)
     )
-
-
-def _follow(work: Work, leader: str, why: str) -> None:
-    """Stores the leader, and links the two for people; a site that does not let us link is no reason to stop."""
-    try:
-        work.manager.link(work.key, leader, lease=work.lease)
-    except (Outage, Conflict):
-        raise
-    except SelfhealError as error:
-        progress.emit("note", text=f"{work.key} is not linked with {leader}: {error.message}")
-    work.incident = work.manager.update(work.key, "parent", leader, lease=work.lease)
-    work.summary = why
-    progress.emit("note", text=why)
-
-
-def _storm(work: Work, flying: int) -> None:
-    """Above the configured number of incidents in flight nothing is changed: one escalation, the others follow it."""
-    limit = work.settings.limits.storm
-    handed = work.manager.search(states=(State.INCIDENT_REQUIRES_HUMAN,), max_results=20)
-    escalated = next((item.key for item in handed if item.key != work.key and _is_storm(work, item)), "")
-    if escalated:
-        _follow(work, escalated, f"More than {limit} incidents are in flight; it follows {escalated}.")
-        return
-    work.hand_over(
-        "storm",
-        f"{STORM} at least {flying} incidents are in flight; selfheal works on {limit} at a time.",
-        "Look for a common cause (a node, the network, a registry). selfheal changes nothing meanwhile.",
-    )
-
-
-def _is_storm(work: Work, incident: Incident) -> bool:
-    record = incident.record
-    if record is None or record.state is not State.INCIDENT_REQUIRES_HUMAN or not record.history:
-        return False
-    last = record.history[-1]
-    return last.note.startswith(STORM) and work.clock.now() - last.at < _STORM_LASTS

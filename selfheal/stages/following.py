@@ -14,8 +14,11 @@ from selfheal.stages.work import Work
 
 
 def waits_for(work: Work, record: Record) -> str:
-    """Why the incident waits, "" when it does not. Only one that has not been begun follows."""
-    if not record.parent or record.state is not State.INCIDENT_DETECTED:
+    """Why the incident waits, "" when it does not. Only one follows that was not begun, or has no analysis of its own."""
+    waiting = record.state is State.INCIDENT_DETECTED or (
+        record.state is State.ANALYSIS_IN_PROGRESS and record.analysis is None
+    )
+    if not record.parent or not waiting:
         return ""
     leader = work.manager.load(record.parent)
     # What the crew could not do for the leader out of a defect of its own, it tries for the follower.

@@ -1,0 +1,131 @@
+"""Many incidents, one trouble: those of one cause follow the first, and where much is ill nothing is changed.
+
+Targets group incidents before any analysis (`coordinate`); the fingerprint of the cause groups them here, after the
+catalogue has looked and before an agent is asked, so that a hundred incidents of one cause cost one analysis.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from selfheal import progress
+from selfheal.cluster.snapshot import Snapshot
+from selfheal.cluster.workloads import condition, troubled, workloads
+from selfheal.config import Settings
+from selfheal.diagnosis.analysis import fingerprint
+from selfheal.diagnosis.engine import Diagnosis
+from selfheal.errors import Conflict, Outage, SelfhealError
+from selfheal.incidents.record import Record
+from selfheal.incidents.states import ENDED, State
+from selfheal.jsm.manager import Incident
+from selfheal.stages.work import Waiting, Work
+from selfheal.tools.context import StageContext
+
+#: How a storm's one escalation begins its reason, so that the next run finds it again.
+STORM = "A storm:"
+_STORM_LASTS = timedelta(hours=24)
+_HINT = "Look for a common cause (a node, the network, a registry). selfheal changes nothing meanwhile."
+#: Of fewer than these a share says nothing.
+_NODES, _WORKLOADS = 3, 20
+
+
+def follow(work: Work, leader: str, why: str) -> None:
+    """Stores the leader, and links the two for people; a site that does not let us link is no reason to stop."""
+    try:
+        work.manager.link(work.key, leader, lease=work.lease)
+    except (Outage, Conflict):
+        raise
+    except SelfhealError as error:
+        progress.emit("note", text=f"{work.key} is not linked with {leader}: {error.message}")
+    work.incident = work.manager.update(work.key, "parent", leader, lease=work.lease)
+    work.summary = why
+    progress.emit("note", text=why)
+
+
+def escalate(work: Work, what: str) -> None:
+    """One escalation for a storm; the others follow it. ``what``: a clause that says what there is too much of."""
+    handed = work.manager.search(states=(State.INCIDENT_REQUIRES_HUMAN,), max_results=20)
+    escalated = next((item.key for item in handed if item.key != work.key and _is_storm(work, item)), "")
+    if escalated:
+        follow(work, escalated, f"{what[:1].upper()}{what[1:]}; it follows {escalated}.")
+        return
+    work.hand_over("storm", f"{STORM} {what}.", _HINT)
+
+
+def grouped(work: Work, context: StageContext) -> bool:
+    """Whether the incident is over for this stage: much is ill and it was escalated, or another one has its cause.
+
+    Raises Waiting when it follows another one now. What has been worked on before is never grouped.
+    """
+    if not _untouched(work.record):
+        return False
+    try:
+        diagnosis, snapshot = context.diagnosis(), context.snapshot()
+    except SelfhealError:
+        # The agent meets the same and says what it means for the incident.
+        return False
+    much = widespread(snapshot, work.settings)
+    if much:
+        cause = f"; what was found first: {diagnosis.root.summary}" if diagnosis.root is not None else ""
+        escalate(work, f"{much}{cause}".rstrip("."))
+        _wait(work)
+        return True
+    leader = _same_cause(work, diagnosis)
+    if leader:
+        follow(work, leader, f"It has the cause that {leader} has, and follows it.")
+        _wait(work)
+    return False
+
+
+def widespread(snapshot: Snapshot, settings: Settings) -> str:
+    """What is ill in more than the configured share of nodes or workloads, "" when nothing is."""
+    limit = settings.limits.ill_share
+    nodes = snapshot.list("Node")
+    unready = sum(condition(node, "Ready").get("status") != "True" for node in nodes)
+    if len(nodes) >= _NODES and unready > limit * len(nodes):
+        return f"{unready} of {len(nodes)} nodes are not ready"
+    every, ill = workloads(snapshot), troubled(snapshot)
+    if len(every) >= _WORKLOADS and len(ill) > limit * len(every):
+        return f"{len(ill)} of {len(every)} workloads are ill"
+    return ""
+
+
+def _same_cause(work: Work, diagnosis: Diagnosis) -> str:
+    """The incident in flight whose stored analysis blames the same facts in the same cluster; "" when there is none."""
+    if diagnosis.root is None:
+        return ""
+    cause = fingerprint(diagnosis.root)
+    for incident in work.manager.search(max_results=50):
+        # What the index says is asked again of the incident itself.
+        if incident.key == work.key or not _has(incident, work.record, cause):
+            continue
+        if _has(work.manager.load(incident.key), work.record, cause):
+            return incident.key
+    return ""
+
+
+def _has(incident: Incident, own: Record, cause: str) -> bool:
+    record = incident.record
+    if record is None or record.analysis is None or record.parent or record.state in ENDED:
+        return False
+    clusters = {found.target.cluster for found in (record, own) if found.target is not None}
+    return record.analysis.fingerprint == cause and len(clusters) <= 1
+
+
+def _untouched(record: Record) -> bool:
+    return not (
+        record.parent or record.analysis or record.tried or record.pull_requests or record.attempt > 1
+    )
+
+
+def _wait(work: Work) -> None:
+    if work.record.parent:
+        raise Waiting(work.summary)
+
+
+def _is_storm(work: Work, incident: Incident) -> bool:
+    record = incident.record
+    if record is None or record.state is not State.INCIDENT_REQUIRES_HUMAN or not record.history:
+        return False
+    last = record.history[-1]
+    return last.note.startswith(STORM) and work.clock.now() - last.at < _STORM_LASTS
