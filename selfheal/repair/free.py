@@ -129,10 +129,13 @@ def _rendered(
         raise ContractBroken(
             f"It reaches other environments: {', '.join(str(item) for item in reached[:4])}."
         )
-    before, after = (_kept(adapter.render(each, unit)) for each in (view, changed))
+    # Hooks run with the next sync, so what they become is listed as well.
+    before, after = (
+        [*_kept(adapter.render(each, unit)), *adapter.hooks(each, unit)] for each in (view, changed)
+    )
     varying: frozenset[tuple[ObjectRef, str]] = frozenset()
     if unit.kind == "helm":
-        varying = varies(before, _kept(adapter.fresh(view, unit)), namespace)
+        varying = varies(_kept(before), _kept(adapter.fresh(view, unit)), namespace)
     differs = _Differs(before, after, namespace)
     fields = differs.fields(varying)
     if len(fields) > MOST:

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from selfheal.config import Settings
 from selfheal.errors import Refused
 from selfheal.incidents.errors import ProofRefused
 from selfheal.incidents.proofs import GateSigned
@@ -329,3 +330,26 @@ def test_a_hook_does_not_slip_through_beside_the_fix(
     held = after.get(path) or tree.read(path) or b""
     bad = verdict({**after, path: held.replace(old.encode(), new.encode()) if old else new.encode()})
     assert (bad.rule, bad.passed) == ("render-contract", False), bad
+
+
+def test_a_hook_that_is_edited_freely_is_listed(git: Path, tools: Tools) -> None:
+    for name, text in HOOKED.items():
+        (git / name).parent.mkdir(parents=True, exist_ok=True)
+        (git / name).write_text(text)
+    commit(git, "x\n", path="README.md")
+    tree = WorkTree(git)
+    before = HOOKED["chart/values.yaml"].encode()
+    entry = patch_file("chart/values.yaml", "100644", before, before.replace(b"acme/hook:1", b"acme/hook:2"))
+    patch = pack(Envelope("acme/shop", "OPS-1", 1, tree.base_sha, (entry,)))
+    endpoints = {"github_repository": "acme/shop", "signing_key": KEY}
+    free = Settings.model_validate({"policy": {"code_changes": True}, "endpoints": endpoints})
+    held = record(patch, oom())
+    change = held.change
+    assert change is not None
+    target = Target(namespace="shop", kind="Deployment", name="cart")
+    held = held.model_copy(update={"change": change.model_copy(update={"free": True}), "target": target})
+    proof = GateVerifier(tree, patch, free, tools=tools).verify("OPS-1", held)
+    assert isinstance(proof, GateSigned)
+    assert [(item.object.kind, item.after) for item in proof.change.rendered] == [
+        ("Pod", "ghcr.io/acme/hook:2")
+    ]
