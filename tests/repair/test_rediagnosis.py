@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +15,10 @@ from selfheal.repair.contract import Proven
 from selfheal.repair.edits.data import with_set
 from selfheal.repair.objects import Object
 from selfheal.repair.proof import Proof
+from selfheal.repository.foldertree import FolderTree
+from tests.repair import test_plan
 
+Make = Callable[[dict[str, str]], FolderTree]
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
 CART = ObjectRef(kind="Deployment", namespace="shop", name="cart")
 POD: dict[str, Any] = {
@@ -231,3 +235,24 @@ def test_defaults_of_a_limit_range_count() -> None:
     bare = ("cart", (*CONTAINER, "resources"), {})
     passed, detail = judged(bare, snapshot=live(bounds))
     assert not passed and "less than the least" in detail
+
+
+def test_a_raise_beyond_the_namespaces_bounds_goes_to_a_person(repository: Make) -> None:
+    manifest = test_plan.MANIFEST
+    tree = repository({"cart.yaml": manifest})
+
+    def cluster(most: str) -> Snapshot:
+        bounds = named(
+            "LimitRange", "bounds", spec={"limits": [{"type": "Container", "max": {"memory": most}}]}
+        )
+        return Snapshot([bounds], coverage={"LimitRange": None}, taken_at=NOW)
+
+    allowed = test_plan.planned(tree, test_plan.oom(), snapshot=cluster("1Gi"))
+    assert allowed.decision == "propose", allowed.reason
+    told = {verdict.rule: verdict for verdict in allowed.policy}["rediagnosis"]
+    assert told.passed and "among the cluster's other objects" in told.detail
+    refused = test_plan.planned(tree, test_plan.oom(), snapshot=cluster("200Mi"))
+    assert refused.decision == "escalate" and "rediagnosis: new: " in refused.reason
+    assert "200Mi" in refused.reason
+    # What would be needed is shown all the same.
+    assert refused.changes
