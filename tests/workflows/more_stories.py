@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 import time
@@ -105,7 +106,9 @@ def test_a_hostile_checkout_finds_and_changes_nothing(second_repository):
         assert ran.jobs()[f"{key}/test"] == "succeeded"
         assert runner.state(key) == "INCIDENT_RESOLVED"
         assert "the checkout was imported" not in ran.text
-        tested = "\n".join(line for line in ran.text.splitlines() if "/test" in line.split("]")[0])
+        tested = "\n".join(
+            line for line in ran.text.splitlines() if re.match(r"\[[^\]]*/test *\]   \| ", line)
+        )
         assert "CI=true" in tested, "the test command did not run"
         for name in ("TOKEN", "SIGNING", "KUBECONFIG", "OPENAI", "GITHUB_", "ACTIONS_"):
             assert name not in tested.replace("TEST_COMMAND", "").replace(NOSY, ""), name
