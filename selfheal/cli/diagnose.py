@@ -64,7 +64,12 @@ def diagnose(
             ) from error
     snapshot = load(directory, context, namespace)
     given = target if target.name or target.namespace else None
-    found = examine(snapshot, target=given, incident_text=text, repository=repo)
+    held = None
+    if repo is not None:
+        from selfheal.repair.declared import declared
+
+        held = declared(repo, snapshot)
+    found = examine(snapshot, target=given, incident_text=text, declared=held)
     if form == "json":
         click.echo(json.dumps(found.document(), indent=2, ensure_ascii=False))
         return 0
