@@ -8,6 +8,7 @@ unknown.
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -35,8 +36,14 @@ RESTARTS = 2
 LOG_PODS = 60
 LOG_LINES = 400
 LOG_BYTES = 256 * 1024
-#: Bytes of one answer.
-MAX_ANSWER = 512 * 1024 * 1024
+#: Bytes of one answer, unpacked, and pages of one list: a server may answer without end.
+MAX_ANSWER = 256 * 1024 * 1024
+MAX_PAGES = 2_000
+#: Bytes that are read of a refusal.
+REFUSAL = 64 * 1024
+#: Bytes read at a time, and seconds that the whole of one answer may take; the time limit is for each read alone.
+_PIECE = 1024 * 1024
+SLOWEST = 120.0
 
 
 class LiveCluster:
@@ -78,6 +85,8 @@ class LiveCluster:
         configuration.retries = urllib3.Retry(total=0, redirect=0)
         configuration.connection_pool_maxsize = PARALLEL
         self._api = kubernetes.client.ApiClient(configuration)
+        pool = self._api.rest_client.pool_manager
+        pool.request = _refusing(pool.request)
 
     # Questions
 
@@ -168,6 +177,7 @@ class LiveCluster:
         for _attempt in range(RESTARTS + 1):
             items: list[Object] = []
             token = ""
+            seen: set[str] = set()
             while True:
                 query = [("limit", str(PAGE)), *([("continue", token)] if token else [])]
                 try:
@@ -183,6 +193,12 @@ class LiveCluster:
                 token = str(mapping(page.get("metadata")).get("continue") or "")
                 if not token:
                     return items
+                if token in seen or len(seen) >= MAX_PAGES:
+                    raise Outage(
+                        f"The list of {kind.resource} has no end.",
+                        hint="Is the server of the kubeconfig really a Kubernetes API server?",
+                    )
+                seen.add(token)
         raise Outage(
             f"The list of {kind.resource} changed faster than it could be read.",
             hint="Try again in a minute.",
@@ -230,7 +246,7 @@ class LiveCluster:
         raw = self._raw(path, method=method, query=query, body=body)
         try:
             document = json.loads(raw)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise Outage(
                 f"The cluster {self.name} answered {path} with something that is not JSON.",
                 hint="Is the server of the kubeconfig really a Kubernetes API server?",
@@ -260,14 +276,33 @@ class LiveCluster:
                 _request_timeout=(min(5.0, self._timeout), self._timeout),
             )
             self._note_date(response)
-            data: bytes = response.data
-            return data
+            return self._read(response, path)
         except ApiException as error:
             raise self._mapped(error, path) from error
         except urllib3.exceptions.HTTPError as error:
             raise self._unreachable(error) from error
         except OSError as error:
             raise self._unreachable(error) from error
+
+    def _read(self, response: Any, path: str) -> bytes:
+        """The whole answer. Raises Outage for one that is larger, or comes slower, than any that is honest."""
+        parts: list[bytes] = []
+        size, began = 0, time.monotonic()
+        try:
+            for part in response.stream(_PIECE, decode_content=True):
+                parts.append(part)
+                size += len(part)
+                if size > MAX_ANSWER or time.monotonic() - began > SLOWEST:
+                    raise Outage(
+                        f"The cluster {self.name} answers {path} without an end ({size} bytes so far).",
+                        hint="Look at what stands between here and the API server.",
+                    )
+        except BaseException:
+            # What is left of it is never read.
+            response.close()
+            raise
+        response.release_conn()
+        return b"".join(parts)
 
     def _note_date(self, response: Any) -> None:
         """Server time is what the objects' times are measured with."""
@@ -324,6 +359,24 @@ class LiveCluster:
             hint="Check the address in the kubeconfig, the network, and whether the cluster runs.",
             retry_after=30,
         )
+
+
+def _refusing(request: Callable[..., Any]) -> Callable[..., Any]:
+    """The client reads all of an answer that refuses, however long it is; here only as much as anybody reads."""
+
+    def bounded(*arguments: Any, **named: Any) -> Any:
+        response = request(*arguments, **named)
+        if 200 <= response.status <= 299:
+            return response
+        error = ApiException(status=response.status, reason=response.reason)
+        try:
+            # The client decodes it once more, and strictly.
+            error.body = response.read(REFUSAL, decode_content=True).decode("utf-8", "replace").encode()
+        finally:
+            response.close()
+        raise error
+
+    return bounded
 
 
 class _ExpiredError(SelfhealError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+import zlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from werkzeug.serving import make_server
 from werkzeug.wrappers import Request, Response
 
-from selfheal.cluster import kubeconfig
+from selfheal.cluster import kubeconfig, live
 from selfheal.cluster.kinds import KINDS
 from selfheal.cluster.live import LiveCluster, looks_ill
 from selfheal.errors import ConfigurationProblem, CredentialProblem, Outage
@@ -44,6 +45,8 @@ class Server:
         self.requests.append((request.path, request.args.to_dict(), request.headers.get("Authorization", "")))
         if request.path in self.answers or "*" in self.answers:
             answer = self.answers.get(request.path, self.answers.get("*"))
+            if isinstance(answer, Response):
+                return answer
             if isinstance(answer, int):
                 return Response(json.dumps({"kind": "Status", "code": answer}), answer)
             return Response(answer if isinstance(answer, str) else json.dumps(answer))
@@ -170,6 +173,59 @@ def test_something_that_is_no_api_server(server: Server, tmp_path: Path) -> None
     server.answers["*"] = "<html>hello</html>"
     with pytest.raises(Outage, match="not JSON"):
         LiveCluster(config(tmp_path, server.url)).server_version()
+
+
+@pytest.mark.parametrize("moving", [False, True])
+def test_a_list_without_an_end(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moving: bool
+) -> None:
+    monkeypatch.setattr(live, "MAX_PAGES", 5)
+    numbers = iter(range(10_000))
+
+    def page(_request: Request) -> Response:
+        token = str(next(numbers)) if moving else "same"
+        return Response(json.dumps({"metadata": {"continue": token}, "items": []}))
+
+    server._list = page
+    with pytest.raises(Outage, match="has no end"):
+        LiveCluster(config(tmp_path, server.url)).snapshot()
+
+
+@pytest.mark.parametrize("answer", [b"y" * 3_000_000, zlib.compress(b"\0" * 30_000_000), b"[" * 100_000])
+def test_answers_that_are_too_large_when_they_are_unpacked(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: bytes
+) -> None:
+    monkeypatch.setattr(live, "MAX_ANSWER", 2_000_000)
+    packed = {"Content-Encoding": "deflate"} if answer.startswith(b"\x78") else {}
+    server.answers["/version"] = Response(answer, headers=packed)
+    with pytest.raises(Outage, match=r"without an end|not JSON"):
+        LiveCluster(config(tmp_path, server.url)).server_version()
+
+
+def test_a_refusal_without_an_end_is_not_read_to_its_end(server: Server, tmp_path: Path) -> None:
+    sent = []
+
+    def endless() -> Iterator[bytes]:
+        while len(sent) < 10_000:
+            sent.append(1)
+            yield b"x" * 65_536
+
+    server.answers["/version"] = Response(endless(), 500)
+    with pytest.raises(Outage, match="answers 500"):
+        LiveCluster(config(tmp_path, server.url)).server_version()
+    assert len(sent) < 1_000
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_our_token_is_not_carried_elsewhere(server: Server, tmp_path: Path, status: int) -> None:
+    elsewhere = Server()
+    try:
+        server.answers["*"] = Response("", status, headers={"Location": f"{elsewhere.url}/version"})
+        with pytest.raises(Outage):
+            LiveCluster(config(tmp_path, server.url)).server_version()
+        assert not elsewhere.requests
+    finally:
+        elsewhere.stop()
 
 
 def test_unreachable(server: Server, tmp_path: Path) -> None:
