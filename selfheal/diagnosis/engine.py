@@ -187,7 +187,11 @@ def _merged(findings: Iterable[Finding]) -> list[Finding]:
             best[key] = finding
             continue
         first, second = sorted((held, finding), key=lambda item: (-item.confidence, item.summary))
-        best[key] = replace(first, explains=tuple(dict.fromkeys((*first.explains, *second.explains))))
+        best[key] = replace(
+            first,
+            explains=tuple(dict.fromkeys((*first.explains, *second.explains))),
+            affects=tuple(dict.fromkeys((*first.affects, *second.affects, *_loads(second)))),
+        )
     # A ConfigMap that lacks a key is one cause, however many workloads ask for it.
     shared: dict[tuple[str, ObjectRef, str], Finding] = {}
     for finding in best.values():
@@ -198,6 +202,12 @@ def _merged(findings: Iterable[Finding]) -> list[Finding]:
         )
         shared.setdefault((finding.fault, finding.object, part), finding)
     return sorted(shared.values(), key=lambda item: (item.fault, str(item.object), item.container))
+
+
+def _loads(finding: Finding) -> tuple[ObjectRef, ...]:
+    """The workload that a finding's facts name, as a tuple of one or none."""
+    held = finding.facts.get("workload")
+    return (ObjectRef(**held),) if isinstance(held, dict) else ()
 
 
 def _with_tried(finding: Finding, excluded: Sequence[Tried]) -> Finding:

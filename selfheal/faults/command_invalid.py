@@ -178,6 +178,10 @@ def _shell(snapshot: Snapshot, container: Container, pod: Object, status: dict[s
     return None
 
 
+def _parts(value: Any) -> list[str]:
+    return [part for part in value if isinstance(part, str)] if isinstance(value, list) else []
+
+
 def _option(snapshot: Snapshot, container: Container, pod: Object, status: dict[str, Any]) -> Evidence | None:
     """A log line in which the program refuses an option that the template gives it."""
     ended = state(status, "terminated", "lastState") or state(status, "terminated")
@@ -186,8 +190,7 @@ def _option(snapshot: Snapshot, container: Container, pod: Object, status: dict[
     given = {
         match.group().lstrip("-")
         for word in ("command", "args")
-        for part in (container.spec.get(word) if isinstance(container.spec.get(word), list) else ())
-        if isinstance(part, str)
+        for part in _parts(container.spec.get(word))
         for match in _DASHED.finditer(part)
     }
     ref = ref_of(pod)

@@ -26,6 +26,7 @@ from typing_extensions import override
 from selfheal.cluster.snapshot import Snapshot, ref_of
 from selfheal.cluster.workloads import by_ref, condition, mapping
 from selfheal.faults.evidence import newest_first, of_event, text_of
+from selfheal.faults.fitting import stuck
 from selfheal.faults.interface import Fault, Finding, Remedy
 from selfheal.faults.machines import ref_for, residents, said
 from selfheal.faults.scheduling import Node, nodes
@@ -77,9 +78,14 @@ class NodePressure(Fault):
 
 
 def _affected(snapshot: Snapshot, node: Node) -> tuple[ObjectRef, ...]:
-    """Workloads on the node, and those whose pods were evicted from it."""
+    """Workloads on the node, those whose pods were evicted from it, and those that it alone could take."""
     known = by_ref(snapshot)
     found = set(residents(snapshot, node))
+    found.update(
+        item.workload.ref
+        for item in stuck(snapshot)
+        if any(fit.node.name == node.name and not fit.reasons for fit in item.fits)
+    )
     for pod in snapshot.list("Pod"):
         status = mapping(pod.get("status"))
         if status.get("reason") == "Evicted" and mapping(pod.get("spec")).get("nodeName") == node.name:

@@ -36,6 +36,10 @@ _WORDS = (
 _MASTERS = ("node-role.kubernetes.io/control-plane", "node-role.kubernetes.io/master")
 #: Reasons that may lie in the pod's spec alone, whatever else keeps it from a node.
 _BY_SPEC = frozenset({"room", "selector", "affinity", "taint"})
+_TAINT_NAMED = re.compile(r"untolerated taint\(?s?\)? \{([^}]*)\}")
+_CONDITION_TAINT = re.compile(
+    r"node\.kubernetes\.io/(?:not-ready|unreachable|network-unavailable|(?:memory|disk|pid)-pressure)"
+)
 #: Reasons that labels of nodes decide, and those that bar a pod from a node that has the labels.
 _BY_LABEL = frozenset({"selector", "affinity"})
 _BARRED = frozenset({"cordon", "taint"})
@@ -73,6 +77,10 @@ def in_words(text: str) -> set[str]:
     if "cordon" in found and not re.search(
         r"untolerated taint\(?s?\)?(?! \{node\.kubernetes\.io/unschedulable)", text
     ):
+        found.discard("taint")
+    named = _TAINT_NAMED.findall(text)
+    if named and all(_CONDITION_TAINT.match(taint) for taint in named):
+        # Such a taint is what a node's own trouble is called.
         found.discard("taint")
     return found
 

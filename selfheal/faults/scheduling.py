@@ -123,6 +123,15 @@ def _nodes(snapshot: Snapshot) -> list[Node]:
     return list(found.values())
 
 
+def troubles(node: Node) -> bool:
+    """Whether a node carries a taint that stands for its own trouble, such as pressure."""
+    return any(
+        str(taint.get("key", "")).startswith("node.kubernetes.io/")
+        and taint.get("key") != "node.kubernetes.io/unschedulable"
+        for taint in node.taints
+    )
+
+
 def tolerates(spec: dict[str, Any], taint: dict[str, Any]) -> bool:
     """Whether a pod may be put on a node with this taint."""
     for item in mappings(spec.get("tolerations")):

@@ -104,7 +104,8 @@ def _target(snapshot: Snapshot, backend: Backend, index: int, port: dict[str, An
         if any(item.name == where for item in known):
             return None
         return _finding(snapshot, backend, field, where, known, port, was_value, 0.96, complaints)
-    if not known or any(item.number == where for item in known):
+    stale = any(item.number == where for item in known)
+    if not known or (stale and not _refused(complaints, port)):
         return None
     # Declaring ports is optional. A probe that succeeds on the number, or a log that names it, proves it.
     asked = {number for load in backend.loads for item in load.containers for number in probed(item)}
@@ -115,12 +116,24 @@ def _target(snapshot: Snapshot, backend: Backend, index: int, port: dict[str, An
         for pod in load.pods[:2]
         for number, _evidence in listening(snapshot, pod, item)
     }
-    if where in asked or where in heard:
+    if where in asked or where in heard or (stale and not asked):
         return None
+    if stale:
+        # Declared, yet refused to callers while the probes of ready pods ask elsewhere: the program has moved.
+        known = [item for item in known if item.number != where]
+        known += [Declared("", "", number, "TCP") for number in sorted(asked)]
+        return _finding(snapshot, backend, field, where, known, port, was_value, 0.8, complaints)
     sure = 0.96 if complaints or was_value is not None else 0.85 if asked or heard else 0.78
     if len(backend.ports) > 1 and not complaints and was_value is None:
         sure -= 0.1
     return _finding(snapshot, backend, field, where, known, port, was_value, round(sure, 2), complaints)
+
+
+def _refused(complaints: list[Any], port: dict[str, Any]) -> bool:
+    """Whether callers are refused at this very port of the Service."""
+    return any(
+        signal.kind == "refused" and signal.port in (0, port.get("port")) for _load, signal in complaints
+    )
 
 
 def _candidates(known: list[Declared], port: dict[str, Any], others: set[Any]) -> list[Any]:

@@ -35,7 +35,7 @@ from selfheal.faults.fields import ANY, pod_fields
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, Remedy
 from selfheal.faults.nearness import likeness
 from selfheal.faults.placing import Reason, place_finding, reasons
-from selfheal.faults.scheduling import refusing
+from selfheal.faults.scheduling import refusing, troubles
 from selfheal.incidents.record import Target
 
 
@@ -49,7 +49,7 @@ class TaintNotTolerated(Fault):
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
         for reason in reasons(snapshot):
-            if reason.name == "taint":
+            if reason.name == "taint" and not _of_ill_nodes(reason):
                 yield _finding(snapshot, reason)
 
     @override
@@ -67,6 +67,13 @@ class TaintNotTolerated(Fault):
         return Remedy(
             title, (FieldEdit(finding.object, facts["fields"][0], LastGood(value)),), finding.summary
         )
+
+
+def _of_ill_nodes(reason: Reason) -> bool:
+    """Whether the only taints in question are those that a node's own trouble brings with it."""
+    spec = mapping(reason.stuck.pod.get("spec"))
+    where = reason.nodes or tuple(fit.node for fit in reason.stuck.fits)
+    return not any(refusing(spec, node) for node in where) and any(troubles(node) for node in where)
 
 
 def _finding(snapshot: Snapshot, reason: Reason) -> Finding:

@@ -1181,6 +1181,33 @@ def controller_cases() -> Iterator[Case]:
 
         scene.after.append(edit)
 
+    def upstream(name: str):
+        """The gateway's own configuration file sends everything to a host that does not exist, or to another port."""
+
+        def stage(scene: Scene, _part: str) -> None:
+            data = scene.app.objects["ConfigMap", "edge-conf"]["data"]
+            data["nginx.conf"] = (
+                data["nginx.conf"].replace("web:3000", name).replace("http://web;", "http://web/;")
+            )
+            scene.env("edge", "UPSTREAM_ADDR", name)
+            scene.apply()
+            scene.restart("edge")
+
+        return stage
+
+    for label, name in (("host", "web-frontend:3000"), ("port", "web:3001")):
+        answers = (("ConfigMap", "edge-conf"), ("Deployment", "edge"))
+        also = ("dependency-unreachable", "env-var-invalid")
+        yield Case(
+            "market",
+            "gateway-misrouted",
+            f"file-{label}",
+            answers,
+            rolled(upstream(name), "edge"),
+            "edge",
+            also=also,
+        )
+
     for app, part in (("market", "edge"), ("clinic", "gateway")):
         yield Case(
             app,

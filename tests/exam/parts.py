@@ -380,7 +380,9 @@ def store(app: Application, name: str, lang: str, *, kind: str = "StatefulSet", 
     variants = {
         "--max-connections=8": replace(base, max_connections=8),
         "--read-only=ON": replace(base, read_only=True),
-        f"--port={port + 1}": replace(base, ports=(Port(port + 1, protocol="tcp"),)),
+        f"--port={port + 1}": replace(
+            base, ports=(Port(port + 1, protocol="tcp"),), start_log=(_STARTED[lang] % (port + 1),)
+        ),
     }
     app.images[image] = replace(base, variants=variants)
     container: Object = {
