@@ -6,6 +6,7 @@ read again and checked against what was asked for.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
@@ -18,8 +19,9 @@ from selfheal.jsm.directory import Directory
 from selfheal.jsm.incident import Incident
 from selfheal.jsm.keys import all_of, checked, one_of, quoted
 from selfheal.jsm.ledger import Ledger
-from selfheal.jsm.site import JiraSite
+from selfheal.jsm.site import JiraSite, Unreadable
 
+LOGGER = logging.getLogger(__name__)
 #: Results asked for beyond what is wanted, since some will not be what the index says any more.
 _SPARE: Final = 20
 _IN_FLIGHT: Final = tuple(state for state in State if state not in ENDED)
@@ -162,8 +164,9 @@ class Queue:
                     view = self._ledger.parsed(issue, 0.0)
                 else:
                     view = self._ledger.peek(key) if key in ours else self._ledger.read(key)
-            except NotFound:
-                # Deleted since it was indexed.
+            except (NotFound, Unreadable) as error:
+                # Deleted since it was indexed, or made so that nobody can read it; the others are not its hostages.
+                LOGGER.warning("An incident is passed over: %s", error.message)
                 continue
             incident = view.incident
             if self._is_ours(incident) and fits(incident):

@@ -37,6 +37,12 @@ class ConditionalSetUnsupported(SelfhealError):
     code = "no-compare-and-set"
 
 
+class Unreadable(Outage):
+    """An answer that is no JSON, or none that can be taken apart; anyone may store such a thing on an issue."""
+
+    code = "answer-unreadable"
+
+
 class JiraSite:
     """The site. ``services_field`` is the id of the field of affected services, "" where there is none."""
 
@@ -103,7 +109,11 @@ class JiraSite:
                 body["nextPageToken"] = token
             if reconcile:
                 body["reconcileIssues"] = list(reconcile)[:50]
-            page = _document(self._search_page(body), "a page of search results")
+            answer = self._search_page(body)
+            if not isinstance(answer, dict):
+                # One issue's record must not hide all the others: without records, each is read by itself.
+                answer = self._search_page({**body, "properties": []})
+            page = _document(answer, "a page of search results")
             for issue in page.get("issues") or ():
                 found.setdefault(str(issue.get("key", "")), issue)
             token = page.get("nextPageToken")
@@ -338,9 +348,9 @@ class JiraSite:
 
 
 def _document(answer: Any, what: str) -> dict[str, Any]:
-    """Raises Outage for what is not JSON: the library passes on text and None where a proxy answered."""
+    """Raises Unreadable for what is not JSON: the library passes on text and None where a proxy answered."""
     if not isinstance(answer, dict):
-        raise Outage(
+        raise Unreadable(
             f"Jira's answer about {what} is not JSON.",
             hint="A proxy or a wrong address answered instead of Jira.",
         )

@@ -12,7 +12,7 @@ from selfheal.errors import ConfigurationProblem, UsageProblem
 from selfheal.incidents.states import Stage, State
 from selfheal.jsm import labels
 from selfheal.jsm.manager import JSMStateManager
-from selfheal.jsm.site import MAX_PAGES, JiraSite
+from selfheal.jsm.site import MAX_PAGES, JiraSite, Unreadable
 from selfheal.jsm.transport import Transport
 from tests.jsm.support import FakeClock, settings_for
 from tests.jsm.test_whole_life import heal
@@ -50,6 +50,30 @@ def test_a_repeated_token_ends_the_search(site) -> None:
         http.post(SEARCH, json=page("A-1", token="same"))
         assert len(site.search("x", limit=1000)) == 1
         assert len(http.calls) == 2
+
+
+@pytest.mark.parametrize("value", ["[" * 5_000 + "]" * 5_000, "9" * 5_000])
+def test_a_record_that_cannot_be_read_hides_no_other_incident(site, value) -> None:
+    """Anyone who may edit one issue may store anything on it, and a search answers all records at once."""
+    poisoned = f'{{"issues": [{{"key": "A-1"}}, {{"key": "A-2", "properties": {{"selfheal": {value}}}}}]}}'
+    with responses.RequestsMock() as http:
+        http.post(SEARCH, body=poisoned)
+        http.post(SEARCH, json=page("A-1", "A-2"))
+        assert [issue["key"] for issue in site.search("x", limit=10)] == ["A-1", "A-2"]
+        assert json.loads(http.calls[1].request.body)["properties"] == []
+
+
+def test_an_incident_that_cannot_be_read_is_passed_over(jira, manager, monkeypatch) -> None:
+    first, second = jira.file_incident(summary="poisoned"), jira.file_incident(summary="fine")
+    asked = JiraSite.issue
+
+    def issue(self, key):
+        if key == first:
+            raise Unreadable("nested beyond all bounds")
+        return asked(self, key)
+
+    monkeypatch.setattr(JiraSite, "issue", issue)
+    assert [incident.key for incident in manager.fetch()] == [second]
 
 
 def test_endless_new_tokens_end_at_the_cap(site) -> None:
