@@ -20,8 +20,9 @@ from selfheal.repair import free as free_edits
 from selfheal.repair import rediagnosis, serverside
 from selfheal.repair.envelope import Envelope, apply, digest, unpack
 from selfheal.repair.goal import permitted
-from selfheal.repair.plan import derive, judge_proof, registries_in, remedy_of, unless_past_forbids
+from selfheal.repair.plan import derive, judge_proof, remedy_of, unless_past_forbids
 from selfheal.repair.proof import proof_of
+from selfheal.repair.registries import registries_in
 from selfheal.repair.signature import sign, verify_signature
 from selfheal.repair.surplus import unless_needed
 from selfheal.repair.tools import Tools

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -12,7 +11,6 @@ from typing import Literal
 from selfheal.clock import SystemClock
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Snapshot
-from selfheal.cluster.workloads import mappings
 from selfheal.config import Settings
 from selfheal.diagnosis.analysis import finding_of
 from selfheal.errors import NeedsPerson, NotFound, Refused
@@ -37,6 +35,7 @@ from selfheal.repair.immutable import immutable
 from selfheal.repair.locate import Live, Located, Locator
 from selfheal.repair.objects import Object, alike
 from selfheal.repair.proof import Proof, proof_of
+from selfheal.repair.registries import registries_in
 from selfheal.repair.release import Reverted, release_in, reverted, widened
 from selfheal.repair.sources import source_for
 from selfheal.repair.sources.gitops import hints
@@ -48,11 +47,6 @@ from selfheal.repository.tree import Tree
 
 Decision = Literal["propose", "escalate", "none"]
 _ABSENT = object()
-_MANIFESTS = (".yaml", ".yml", ".json", ".tpl")
-#: The host of an image reference, as manifests, kustomizations and values files name images.
-_HOST = re.compile(
-    rb"""(?:image|repository|newName|name)["']?:[ ]*["']?([a-z0-9-]+(?:\.[a-z0-9-]+)+(?::[0-9]+)?)/[a-z0-9]"""
-)
 
 
 @dataclass(frozen=True)
@@ -380,31 +374,6 @@ def judge_proof(
     before, after = proof.changed()
     proposal = policy.Proposal(proof.files, before, after, registries, now)
     return (schema.verdict(before, after, version), *policy.verdicts(proposal, settings.policy))
-
-
-def registries_in(
-    view: View, located: Located, proof: Proof, snapshot: Snapshot | None = None
-) -> frozenset[str]:
-    """Registries of the images that the unit's objects name now; where the change names another one, also those
-    that other files of the repository name, and those from which containers of the snapshot run.
-    """
-    from selfheal.repair import risks
-
-    known = {
-        policy.registry(image) for obj in located.objects for image in risks.images(obj).values() if image
-    }
-    _, after = proof.changed()
-    new = {policy.registry(image) for obj in after.values() for image in risks.images(obj).values() if image}
-    if new <= known:
-        return frozenset(known)
-    for data in view.read_many(path for path in view.files() if path.endswith(_MANIFESTS)).values():
-        known |= {match.decode("utf-8", "replace") for match in _HOST.findall(data)}
-    for pod in snapshot.list("Pod") if snapshot is not None else ():
-        status = pod.get("status")
-        for item in mappings(status.get("containerStatuses")) if isinstance(status, dict) else ():
-            if item.get("ready") is True and isinstance(item.get("image"), str):
-                known.add(policy.registry(item["image"]))
-    return frozenset(known)
 
 
 def _file_changes(files: Mapping[str, tuple[bytes | None, bytes | None]]) -> tuple[FileChange, ...]:
