@@ -83,13 +83,15 @@ def heal(
     dispatcher = Dispatcher(environ, flags, presenter.event)
     started = dispatcher.clock.now()
     queue = dispatcher.queue(keys=keys, assignee=assignee, priority=priority)
+    for key, reason in queue.refused.items():
+        presenter.line(key, f"not served: {reason}", "yellow")
     reports: dict[str, list[StageReport]] = {}
     if queue.items:
         presenter.line(
             "run", f"{dispatcher.run_id}: {len(queue.items)} incident(s), mode {dispatcher.settings.mode}"
         )
         reports = dispatcher.heal(queue, parallel=parallel)
-    else:
+    elif not queue.refused:
         presenter.line("run", "Nothing to do: no incident is assigned to us and none is in flight.")
     if queue.left_for_next_run:
         presenter.line(
@@ -98,7 +100,7 @@ def heal(
     document = run_document(dispatcher.run_id, started, dispatcher.clock.now(), reports, dispatcher.settings)
     path = write_result(Path("results"), document)
     presenter.line("run", f"result: {path}", "dim")
-    return exit_code(reports), document
+    return exit_code(reports) or (4 if queue.refused else 0), document
 
 
 def exit_code(reports: dict[str, list[StageReport]]) -> int:

@@ -37,6 +37,8 @@ class Queue:
 
     items: list[tuple[str, Stage]] = field(default_factory=list)
     left_for_next_run: int = 0
+    #: Incidents that were named and are not ours to serve, with the reason.
+    refused: dict[str, str] = field(default_factory=dict)
 
 
 class Dispatcher:
@@ -74,26 +76,43 @@ class Dispatcher:
         return settings_of(self.environ)
 
     def queue(self, *, keys: tuple[str, ...] = (), assignee: str = "", priority: str = "") -> Queue:
-        """New incidents and those in flight, oldest state first, at most the configured number."""
-        from selfheal.jsm.manager import JSMStateManager
+        """New incidents and those in flight, oldest state first, at most the configured number.
 
+        Who names an incident decides nothing: one of another project, type, assignee or repository is refused. The label
+        that asks for another try is heeded here, since no stage serves an incident that has ended.
+        """
+        from selfheal.jsm import labels
+        from selfheal.jsm.manager import JSMStateManager
+        from selfheal.stages.eligible import why_not
+
+        queue = Queue()
         manager = JSMStateManager.connect(self.settings, clock=self.clock, run_id=self.run_id)
         limit = self.settings.limits.max_incidents
         if keys:
-            found = [manager.heed(key) for key in keys]
+            found = []
+            for key in keys:
+                reason = why_not(manager.show(key), self.settings, manager.me())
+                if reason:
+                    queue.refused[key] = reason
+                else:
+                    found.append(manager.heed(key))
         else:
-            flying = manager.search(max_results=limit * 2)
+            flying = [
+                manager.heed(incident.key) if labels.RETRY in incident.labels else incident
+                for incident in manager.search(max_results=limit * 2)
+            ]
             # Only keys and states count here; what else coordinate needs it reads itself.
             new = manager.fetch(assignee=assignee, priority=priority, max_results=limit * 2, brief=True)
             known = {incident.key for incident in flying}
             found = flying + [incident for incident in new if incident.key not in known]
-        items: list[tuple[str, Stage]] = []
         for incident in found:
             record = incident.record
             stage = Stage.COORDINATE if record is None else record.served_by
             if stage is not None:
-                items.append((incident.key, stage))
-        return Queue(items[:limit], max(0, len(items) - limit))
+                queue.items.append((incident.key, stage))
+        queue.left_for_next_run = max(0, len(queue.items) - limit)
+        del queue.items[limit:]
+        return queue
 
     def heal(self, queue: Queue, *, parallel: int) -> dict[str, list[StageReport]]:
         """All stages of all incidents in the queue, each in a child of its own."""
