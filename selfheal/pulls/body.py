@@ -265,16 +265,16 @@ def _state(facts: FixFacts) -> str:
 
 
 def _hidden(facts: FixFacts) -> str:
-    return hide(
-        {
-            "incident": facts.key,
-            "attempt": facts.attempt,
-            "role": "fix",
-            "fault": facts.analysis.fault if facts.analysis else "",
-            "base": facts.base_sha,
-            "head": facts.head_sha,
-        }
-    )
+    data = {
+        "incident": facts.key,
+        "attempt": facts.attempt,
+        "role": "fix",
+        "fault": facts.analysis.fault if facts.analysis else "",
+        "base": facts.base_sha,
+        "head": facts.head_sha,
+    }
+    # Where the record is edited afterwards, this still says who merges it.
+    return hide({**data, "free": True} if facts.change.free else data)
 
 
 # -- pieces --------------------------------------------------------------------------------------------------

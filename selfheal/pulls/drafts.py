@@ -78,7 +78,7 @@ def fix(
         blobs[file.after] = data
     diffs = tuple((file.path, file.diff) for file in packed.files)
     title = body.fix_title(key, change)
-    into = base_branch(reader, record)
+    into = base_branch(settings, reader, record)
 
     def told(base_sha: str, head_sha: str) -> str:
         return body.fix_body(
@@ -165,7 +165,7 @@ def revert(
         )
     before = reader.commit(head.parents[-1]).tree
     changed = reader.trees.differing(before, head.tree)
-    into = str((shown.get("base") or {}).get("ref") or "") or base_branch(reader, record)
+    into = str((shown.get("base") or {}).get("ref") or "") or base_branch(settings, reader, record)
     tip = reader.branch_head(into) or ""
     tree = reader.commit(tip).tree if tip else ""
     later = [
@@ -211,10 +211,20 @@ def revert(
     return draft, undone
 
 
-def base_branch(reader: Reader, record: Record) -> str:
-    """The branch that is deployed: the source's, else the repository's default branch."""
+def base_branch(settings: Settings, reader: Reader, record: Record) -> str:
+    """The branch that is deployed: the source's, else the repository's default branch.
+
+    The record may be edited and the gate signs no branch, so only one that the services map names counts. Raises Refused.
+    """
+    default = str(reader.repository.get("default_branch") or "main")
     named = record.source.branch if record.source is not None else ""
-    return named or str(reader.repository.get("default_branch") or "main")
+    if named and named != default and named not in {service.branch for service in settings.services}:
+        raise Refused(
+            f"The record names the branch {named[:100]!r}, which is neither {default} nor a branch of the services map.",
+            hint="Name the branch that is deployed in the services map, or correct the incident's record.",
+            code="foreign-branch",
+        )
+    return named or default
 
 
 def _known_heads(record: Record, branch: str) -> frozenset[str]:

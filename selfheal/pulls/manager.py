@@ -172,12 +172,13 @@ class PullRequests:
         status = self.status(entry)
         if status.state == "merged" and status.ours:
             return self.merged(entry, status)
-        if entry.role == "fix" and record.change is not None and record.change.free:
+        # The record may have been edited since; the text of the pull request was written from what the gate signed.
+        if status.free or (entry.role == "fix" and (record.change is None or record.change.free)):
             raise NotReady(
                 "An agent edited this change freely, so the merge is for a person to make.",
                 code="free-change",
             )
-        into = drafts.base_branch(self._reader, record)
+        into = drafts.base_branch(self._settings, self._reader, record)
         if status.state == "open" and status.base not in ("", into):
             raise NeedsPerson(
                 f"Somebody pointed pull request #{entry.number} at {status.base} instead of {into}.",
@@ -275,7 +276,7 @@ class PullRequests:
         change = record.change
         if change is None or not change.base_sha:
             return ""
-        branch = drafts.base_branch(self._reader, record)
+        branch = drafts.base_branch(self._settings, self._reader, record)
         tip = self._reader.branch_head(branch)
         moved = self._publisher.moved(change.base_sha, tip, change.paths) if tip else ()
         return f"{branch} moved on and changed {', '.join(moved)}." if moved else ""

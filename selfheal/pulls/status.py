@@ -54,6 +54,8 @@ class PullStatus:
     allow_no_checks: bool = False
     #: The branch it goes into.
     base: str = ""
+    #: Whether its text says that an agent edited the change freely.
+    free: bool = False
 
     @property
     def approvals(self) -> tuple[Review, ...]:

@@ -57,6 +57,7 @@ class Watcher:
             url=str(pull.get("html_url") or ""),
             branch=branch,
             base=_base_ref(pull),
+            free=names.hidden(str(pull.get("body") or "")).get("free") is True,
             state=state,
             draft=bool(pull.get("draft")),
             head_sha=head,

@@ -6,8 +6,10 @@ import pytest
 
 from selfheal.errors import Refused
 from selfheal.incidents.record import PatchPointer, Source
+from selfheal.pulls.errors import NotReady
 from selfheal.repair import envelope
-from tests.pulls.conftest import AFTER, KEY, REPOSITORY
+from selfheal.repair.signature import sign
+from tests.pulls.conftest import AFTER, KEY, REPOSITORY, SECRET
 
 
 def changed(record, **update):
@@ -79,3 +81,38 @@ def test_bytes_that_grow_when_they_are_read_write_nothing(shop, bomb):
         with pytest.raises(Refused):
             shop.pulls().create(KEY, held, bomb, summary="s", url="")
     assert shop.effects() == []
+
+
+@pytest.mark.parametrize("branch", ["release", "main2", "refs/heads/main", "../main"])
+def test_a_branch_that_only_the_record_names_gets_nothing(shop, branch):
+    """The gate proved the change for what is deployed; where it goes is not the record's to say."""
+    patch = shop.patch()
+    shop.server.push_as("carol", "release", {"x": b"y"}, repository=REPOSITORY)
+    record = shop.record(patch, source=Source(repository=REPOSITORY, branch=branch))
+    with pytest.raises(Refused) as refused:
+        shop.pulls().create(KEY, record, patch, summary="s", url="")
+    assert refused.value.code == "foreign-branch"
+    assert shop.effects() == []
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda record: changed(record, free=False),
+        lambda record: record.model_copy(update={"change": None}),
+    ],
+)
+def test_a_free_change_stays_one_whatever_the_record_says_later(shop, edit):
+    patch = shop.patch()
+    record = changed(shop.record(patch), free=True)
+    signature = sign(
+        SECRET, repository=REPOSITORY, incident=KEY, attempt=1, base_sha=record.change.base_sha,
+        digest=envelope.digest(patch), free=True,
+    )  # fmt: skip
+    record = changed(record, signature=signature)
+    made = shop.pulls().create(KEY, record, patch, summary="s", url="")
+    shop.server.approve(REPOSITORY, made.number, "erin")
+    shop.server.set_checks(REPOSITORY, made.head_sha, "success")
+    with pytest.raises(NotReady) as refused:
+        shop.pulls().merge(KEY, edit(record).model_copy(update={"pull_requests": (made,)}))
+    assert refused.value.code == "free-change"
