@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 
 from selfheal.cli.diagnose import diagnose
 from selfheal.errors import ConfigurationProblem, UsageProblem
-from tests.support.cluster import Cluster, container, crashing
+from tests.support.cluster import Cluster, container, crashing, waiting
 
 LIMITED = {"containers": [container(resources={"limits": {"memory": "128Mi"}})]}
 
@@ -69,7 +69,7 @@ def test_notes_for_people(ill: Path, form: str, says: str) -> None:
 def test_healthy_and_unknown_are_answers_too(tmp_path: Path) -> None:
     well, odd = Cluster(), Cluster()
     well.deployment("web", LIMITED)
-    odd.deployment("web", LIMITED, status=crashing("Error", 1))
+    odd.deployment("web", LIMITED, status=waiting("ContainerCreating"))
     for name, cluster, verdict in (("a", well, "healthy"), ("b", odd, "unknown")):
         folder = dump(tmp_path / name, cluster)
         answer = run("--snapshot", folder, "--format", "json")
