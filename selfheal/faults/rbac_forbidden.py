@@ -29,12 +29,14 @@ from typing import Any
 
 from typing_extensions import override
 
+from selfheal.cluster import pointer
+from selfheal.cluster.kinds import BY_RESOURCE
 from selfheal.cluster.snapshot import Object, Snapshot, ref_of
 from selfheal.cluster.workloads import Workload, last_good, mapping, mappings, workloads
 from selfheal.faults.evidence import of_log, on_object
 from selfheal.faults.fields import ANY, pod_fields
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, Remedy
-from selfheal.faults.nearness import nearest
+from selfheal.faults.nearness import likeness, nearest
 from selfheal.faults.signals import Signal, signals
 from selfheal.incidents.record import Evidence, ObjectRef, Target
 
@@ -43,6 +45,15 @@ _FORBIDDEN = re.compile(
     r" resource \\?\"(?P<resource>[\w./-]+)\\?\"(?: in API group \\?\"(?P<group>[\w.-]*)\\?\")?"
     r"(?: in the namespace \\?\"(?P<where>[\w.-]+)\\?\")?"
 )
+
+#: From this likeness on one word is a slip of another.
+SLIP = 0.75
+_VERBS = frozenset(
+    {"get", "list", "watch", "create", "update", "patch", "delete", "deletecollection", "bind", "escalate", "impersonate",
+     "use", "approve", "sign"}
+)  # fmt: skip
+_RESOURCES = frozenset(BY_RESOURCE)
+_GROUPS = frozenset(kind.group for kind in BY_RESOURCE.values())
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,9 @@ class RbacForbidden(Fault):
         "/subjects/*/name",
         "/subjects/*/namespace",
         "/rules",
+        "/rules/*/verbs/*",
+        "/rules/*/resources/*",
+        "/rules/*/apiGroups/*",
         *pod_fields("/serviceAccountName"),
     )
 
@@ -85,6 +99,9 @@ class RbacForbidden(Fault):
                     match["group"] or "",
                     match["where"] or "",
                 )
+                if not _own(workload, wish):
+                    # A line that speaks of another account is somebody else's, or made up.
+                    continue
                 if not _allowed(snapshot, wish):
                     yield _finding(snapshot, workload, signal, wish)
                     break
@@ -103,6 +120,15 @@ class RbacForbidden(Fault):
         value = Exact(facts["wanted"], facts["origin"]) if facts["wanted"] is not None else None
         edit = FieldEdit(finding.object, facts["field"], LastGood(value))
         return Remedy(title, (edit,), finding.summary, requires_recreate=facts["field"] == "/roleRef/name")
+
+
+def _own(workload: Workload, wish: _Wish) -> bool:
+    """Whether the refused account is the one that the workload's pods run as."""
+    accounts = {str(workload.spec.get("serviceAccountName") or "default")}
+    accounts |= {
+        str(mapping(pod.get("spec")).get("serviceAccountName") or "default") for pod in workload.pods
+    }
+    return wish.namespace == workload.namespace and wish.account in accounts
 
 
 def _bindings(snapshot: Snapshot, namespace: str) -> list[Object]:
@@ -269,13 +295,45 @@ def _blamed(snapshot: Snapshot, workload: Workload, wish: _Wish, place: str) -> 
 
 
 def _extended(role: Object, wish: _Wish) -> _Blame:
-    """The role with exactly the verb on the resource added: to the rule that has the resource, else as a new rule."""
+    """The role with exactly the verb on the resource: a slip in a rule mended, the verb added to the rule that has the
+    resource, else a new rule.
+    """
     rules = [dict(rule) for rule in mappings(role.get("rules"))]
+    blamed, because = ref_of(role), "the verb and resource that are refused"
     for index, rule in enumerate(rules):
-        if wish.resource in (rule.get("resources") or []) and wish.group in (rule.get("apiGroups") or []):
-            rules[index] = {**rule, "verbs": [*(rule.get("verbs") or []), wish.verb]}
-            break
-    else:
-        rules.append({"apiGroups": [wish.group], "resources": [wish.resource], "verbs": [wish.verb]})
+        slip = _slip(rule, wish)
+        if slip is not None:
+            word, position, wanted = slip
+            field = pointer.join("rules", index, word, position)
+            marks = [on_object(role, field, rule[word][position], f"{wanted} is meant")]
+            return blamed, "role", field, wanted, f"{blamed} has the rest of the rule", marks, 0.94
+    for index, rule in enumerate(rules):
+        if wish.resource in _strings(rule, "resources") and wish.group in _strings(rule, "apiGroups"):
+            verbs = _strings(rule, "verbs")
+            field = pointer.join("rules", index, "verbs")
+            marks = [on_object(role, field, verbs, f"It does not give {wish.verb} on {wish.resource}")]
+            return blamed, "role", f"{field}/{len(verbs)}", wish.verb, because, marks, 0.93
+    rules.append({"apiGroups": [wish.group], "resources": [wish.resource], "verbs": [wish.verb]})
     marks = [on_object(role, "/rules", role.get("rules"), f"It does not give {wish.verb} on {wish.resource}")]
-    return ref_of(role), "role", "/rules", rules, "the verb and resource that are refused", marks, 0.93
+    return blamed, "role", "/rules", rules, because, marks, 0.93
+
+
+def _strings(rule: dict[str, Any], word: str) -> list[str]:
+    found = rule.get(word)
+    return [str(item) for item in found] if isinstance(found, list) else []
+
+
+def _slip(rule: dict[str, Any], wish: _Wish) -> tuple[str, int, str] | None:
+    """(list, position, what is meant) where a rule would give the right but for one misspelled word."""
+    wishes = {"apiGroups": wish.group, "resources": wish.resource, "verbs": wish.verb}
+    missing = [word for word, wanted in wishes.items() if wanted not in _strings(rule, word)]
+    if len(missing) != 1 or rule.get("resourceNames"):
+        return None
+    word = missing[0]
+    known: frozenset[str] | set[str] = {
+        "resources": _RESOURCES, "verbs": _VERBS, "apiGroups": _GROUPS
+    }[word]  # fmt: skip
+    for position, item in enumerate(_strings(rule, word)):
+        if item not in known and item != "*" and likeness(item, wishes[word]) >= SLIP:
+            return word, position, wishes[word]
+    return None

@@ -87,7 +87,8 @@ class SecurityContextInvalid(Fault):
         facts = finding.facts
         title = f"Let {finding.container} of {finding.object.name} run within its security settings"
         if finding.variant == "user":
-            values = tuple(facts["users"])
+            # Whom others run as says nothing where this workload had a user of its own.
+            values = () if facts["last_good"] else tuple(facts["users"])
             origin = "users that other workloads of the namespace run as"
             fallback = (
                 Exact(values[0], origin) if len(values) == 1 else OneOf(values, origin) if values else None

@@ -28,8 +28,21 @@ def operator(
 def test_role_lacks_the_verb() -> None:
     cluster = operator(rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}])
     (edit,) = remedy(only("rbac-forbidden", cluster)).edits
-    assert edit.value.fallback.value == [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}]
+    assert (edit.field, edit.value.fallback.value) == ("/rules/0/verbs/1", "list")
     assert root(cluster) == ("rbac-forbidden", "Role shop/reader")
+
+
+def test_a_misspelled_resource_is_mended_in_its_rule() -> None:
+    cluster = operator(rules=[{"apiGroups": [""], "resources": ["pod"], "verbs": ["list"]}])
+    (edit,) = remedy(only("rbac-forbidden", cluster)).edits
+    assert (edit.field, edit.value.fallback.value) == ("/rules/0/resources/0", "pods")
+
+
+def test_a_line_about_another_account_asks_for_nothing() -> None:
+    rules = [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}]
+    assert not found(
+        "rbac-forbidden", operator(rules=rules, log=lines("E " + LINE.replace(":bot", ":admin")))
+    )
 
 
 def test_binding_names_a_role_that_does_not_exist() -> None:
