@@ -30,6 +30,21 @@ _IS_HOST = re.compile(
 )
 _IS_PORT = re.compile(r"(?:^|_)PORT$", re.IGNORECASE)
 _PLAIN_HOST = re.compile(r"^[a-z0-9]([a-z0-9-]*[a-z0-9])?(\.[a-z0-9-]+)*$", re.IGNORECASE)
+#: Words of a store's drivers that name no host, schemes of its addresses, its usual port.
+_DRIVERS = tuple(
+    (re.compile(words, re.IGNORECASE), re.compile(schemes, re.IGNORECASE), port)
+    for words, schemes, port in (
+        (
+            r"com\.mysql|mariadb|Communications link failure|MySQL server|MySQLNonTransient",
+            r"\b(?:mysql|mariadb):",
+            3306,
+        ),
+        (r"org\.postgresql|psycopg|PG::|\bpgx?\b|SQLSTATE 08", r"\bpostgres(?:ql)?:", 5432),
+        (r"com\.mongodb|pymongo|MongoNetwork|MongoServer|MongoSocket", r"\bmongodb(?:\+srv)?:", 27017),
+        (r"lettuce|jedis|ioredis|StackExchange\.Redis|redis\.(?:clients|exceptions)", r"\brediss?:", 6379),
+        (r"amqp|rabbit", r"\bamqps?:", 5672),
+    )
+)
 #: Seconds callers and Service proxies take to notice that a callee is back.
 RECOVERING = 15
 #: Characters of a configuration file that are read.
@@ -177,6 +192,21 @@ def callee(snapshot: Snapshot, workload: Workload, signal: Signal) -> Object | N
         service = snapshot.get("Service", workload.namespace, name) if len(name) > 2 else None
         if service is not None and name != workload.ref.name and not _fronts(service, workload):
             return service
+    return None if signal.host else _by_driver(snapshot, workload, signal.line)
+
+
+def _by_driver(snapshot: Snapshot, workload: Workload, line: str) -> Object | None:
+    """The one store of the kind whose driver speaks in a line, among those the workload is told to use."""
+    for words, schemes, port in _DRIVERS:
+        if not words.search(line):
+            continue
+        found = {
+            str(ref_of(service)): service
+            for address in addresses(snapshot, workload)
+            if (address.port == port or schemes.search(address.value))
+            and (service := service_of(snapshot, workload.namespace, address.host)) is not None
+        }
+        return next(iter(found.values())) if len(found) == 1 else None
     return None
 
 

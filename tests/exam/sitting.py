@@ -66,14 +66,20 @@ def told(case: Case, name: str) -> str:
 
 
 def sit(
-    cases: Sequence[Case], ways: Sequence[str] = WAYS, *, noise: bool = True, keep: bool = False
+    cases: Sequence[Case],
+    ways: Sequence[str] = WAYS,
+    *,
+    noise: bool = True,
+    keep: bool = False,
+    in_turn: bool = False,
 ) -> Iterator[Mark]:
-    """Marks of all cases. ``keep`` leaves the dumps of what was missed in place."""
+    """Marks of all cases. ``keep`` leaves the dumps of what was missed in place; ``in_turn`` asks each in one way only."""
     for app in dict.fromkeys(case.app for case in cases):
         scene = settled(app)
-        for case in cases:
+        for number, case in enumerate(cases):
             if case.app == app:
-                yield from _apart(case, scene, ways, noise=noise, keep=keep)
+                asked = (ways[number % len(ways)],) if in_turn else ways
+                yield from _apart(case, scene, asked, noise=noise, keep=keep)
 
 
 def _apart(case: Case, scene: Scene, ways: Sequence[str], *, noise: bool, keep: bool) -> list[Mark]:

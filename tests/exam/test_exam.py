@@ -1,7 +1,12 @@
 """The exam of the diagnosis on two invented applications: hits by group, every miss by name.
 
-A sample runs by default, each case asked in one way; all cases in all ways with ``SELFHEAL_EXAM=full``. What the full
-exam gave last, with noise, in per cent: faults 99, healthy 100 (``python -m tests.exam`` prints the table by fault).
+A sample runs by default, each case asked in one way; all cases in all ways with ``SELFHEAL_EXAM=full``
+(``python -m tests.exam`` prints the table by fault). What it gave, with noise, each case asked in five ways:
+
+- before anything was mended: 92 of 100 for workloads and Services, 83 of 100 for the rest, 53 of 54 healthy ones well;
+- after it, on samples of an eighth and a ninth of all cases: 475 of 475, and 416 of 420 (its four misses were mended then).
+
+A store on whose driver's words no host stands, moved to another port behind its Service, is known to be missed.
 """
 
 from __future__ import annotations
@@ -36,11 +41,7 @@ def _sample() -> list[Case]:
 def marks() -> list[Mark]:
     if FULL:
         return list(sit(CASES, WAYS))
-    sample = _sample()
-    found: list[Mark] = []
-    for number, way in enumerate(WAYS):
-        found += sit(sample[number :: len(WAYS)], (way,))
-    return found
+    return list(sit(_sample(), in_turn=True))
 
 
 def _rate(marks: Sequence[Mark], wanted: Callable[[Mark], bool]) -> float:
