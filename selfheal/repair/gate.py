@@ -22,6 +22,7 @@ from selfheal.repair.envelope import Envelope, apply, digest, unpack
 from selfheal.repair.goal import permitted
 from selfheal.repair.plan import derive, judge_proof, remedy_of, unless_past_forbids
 from selfheal.repair.proof import proof_of
+from selfheal.repair.provenance import unfounded
 from selfheal.repair.registries import registries_in
 from selfheal.repair.signature import sign, verify_signature
 from selfheal.repair.surplus import unless_needed
@@ -100,6 +101,12 @@ def _judged(
         fields = [goal.field for goal in derived.goals if not permitted(goal.field, fault.writes)]
         if fields:
             raise Refused(f"{analysis.fault} may not write {', '.join(fields)}.")
+        strange = unfounded(derived, settings.policy)
+        if strange:
+            raise Refused(
+                f"The value of {', '.join(strange)} stands neither in the repository nor in its history.",
+                hint="The incident's record alone says so; a person has to judge the value.",
+            )
         unless_past_forbids(tree, derived, settings, now or SystemClock().now(), tried)
     except SelfhealError as error:
         return (*passed, _failed("remedy", error)), ()
