@@ -66,8 +66,8 @@ def _open(work: Work) -> None:
         steps=OPENS,
         goal=lambda record: record.state is State.PR_CREATED,
         facts=_facts(work.record),
-        # Waiting for people frees the claim.
-        last=(State.PR_CREATED,),
+        # Waiting for people frees the claim; where the merge may follow at once, only after the first look.
+        last=() if _heals(work) else (State.PR_CREATED,),
         tells=_tells,
     )
     try:
