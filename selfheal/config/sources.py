@@ -32,7 +32,17 @@ ENDPOINT_VARIABLES: dict[str, tuple[str, ...]] = {
 }
 
 #: ``SELFHEAL_<GROUP>_<NAME>`` sets ``group.name``; these groups have one.
-_GROUPS = ("jira", "github", "verification", "model", "policy", "limits", "rendering", "knowledge", "redaction")
+_GROUPS = (
+    "jira",
+    "github",
+    "verification",
+    "model",
+    "policy",
+    "limits",
+    "rendering",
+    "knowledge",
+    "redaction",
+)
 _PLAIN = ("mode", "dry_run", "log_level", "repository_dir", "state_dir", "cluster", "kubectl", "helm")
 
 

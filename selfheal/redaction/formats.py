@@ -31,7 +31,9 @@ _HEADERS = (
     r"|ocp-apim-subscription-key|x-functions-key|x-goog-api-key)"
 )
 #: Not what another pass left, a reference, or a word that stands there in place of a value.
-_NONE = r"(?!\[?redacted[:\]]|\$[({]|(?i:none|null|missing|invalid|required|expired|failed|denied|not|header)\b)"
+_NONE = (
+    r"(?!\[?redacted[:\]]|\$[({]|(?i:none|null|missing|invalid|required|expired|failed|denied|not|header)\b)"
+)
 _PEMS = ("", "RSA ", "EC ", "DSA ", "OPENSSH ", "ENCRYPTED ", "PGP ")
 
 

@@ -31,9 +31,7 @@ _NOTHING = (
     "|not|is|was|must|cannot"
 )
 #: What stands there in place of a value: nothing, a reference to it, what another pass left.
-_NO_VALUE = (
-    rf"(?!(?i:{_NOTHING})(?=[\s\"',;&)}}\]]|$)|\$[({{]|\{{\{{|<[a-z]|\*+(?=[\s\"',;&)}}\]]|$)|\[?redacted[:\]])"
-)
+_NO_VALUE = rf"(?!(?i:{_NOTHING})(?=[\s\"',;&)}}\]]|$)|\$[({{]|\{{\{{|<[a-z]|\*+(?=[\s\"',;&)}}\]]|$)|\[?redacted[:\]])"
 #: A quoted text, a text in a quoted text, or a bare word.
 VALUE = (
     rf"(?:\\{{1,4}}[\"']{_NO_VALUE}(?P<escaped>[^\"'\\\n]+)"

@@ -72,9 +72,7 @@ def outcome(found: Verification, request: PullRequest) -> list[Block]:
 def recovered(record: Record, found: Verification) -> list[Block]:
     """That nothing was changed for this incident, and why it is closed all the same."""
     with_whom = (
-        f"It followed {record.parent}, which is over."
-        if record.parent
-        else "Nothing was found to repair."
+        f"It followed {record.parent}, which is over." if record.parent else "Nothing was found to repair."
     )
     return [
         heading("Recovered"),
