@@ -170,7 +170,7 @@ class Builder:
         host = app.registry.partition("/")[0]
         app.registries[host] = Registry(private=True)
         secret = made("v1", "Secret", "registry-login", type="kubernetes.io/dockerconfigjson")
-        secret["stringData"] = {".dockerconfigjson": '{"auths": {"%s": {"auth": "eDp5"}}}' % host}
+        secret["stringData"] = {".dockerconfigjson": f'{{"auths": {{"{host}": {{"auth": "eDp5"}}}}}}'}
         database = made("v1", "Secret", f"{app.name('db')}-login", type="Opaque")
         database["stringData"] = {"username": "svc", "password": "correct-horse"}
         signing = made(
@@ -375,7 +375,7 @@ class Builder:
         app.add("ConfigMap/worker", made("v1", "ConfigMap", f"{name}-config", data={"worker.yaml": text}))
 
     def _db(self) -> None:
-        app, name = self.app, self.app.name("db")
+        name = self.app.name("db")
         image = self._image("db", "16.2", ImageBehaviour(
             memory="180Mi", ports=(Port(5432, protocol="tcp"),), user="999", writes=("/var/lib/data",),
         ))  # fmt: skip

@@ -148,6 +148,6 @@ class Emitter:
         style = chance(where + "'", 7)
         if _PLAIN.match(text) and text.lower() not in _WORDS and style > 1:
             return text
-        if style == 1 and "'" not in text or '"' in text or "\\" in text:
+        if (style == 1 and "'" not in text) or '"' in text or "\\" in text:
             return "'" + text.replace("'", "''") + "'"
         return f'"{text}"'

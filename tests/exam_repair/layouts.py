@@ -310,7 +310,7 @@ class Chart:
         name = named["metadata"]["name"]
         if name.startswith(f"{self.release}-"):
             part = name.removeprefix(f"{self.release}-")
-            named["metadata"]["name"] = Raw('{{ include "app.name" (dict "root" $ "part" "%s") }}' % part)
+            named["metadata"]["name"] = Raw(f'{{{{ include "app.name" (dict "root" $ "part" "{part}") }}}}')
         return named
 
     def _set(
@@ -320,7 +320,7 @@ class Chart:
         _put(tree, (role, *path), value)
         if production:
             _put(self.values, (role, *path), default)
-        return Raw("{{ .Values.%s }}" % ".".join((role, *path)))
+        return Raw("{{ .Values." + ".".join((role, *path)) + " }}")
 
     def _lift(self, role: str, obj: Object) -> None:
         kind = obj["kind"]
@@ -353,7 +353,7 @@ class Chart:
         name, _, tag = box["image"].rpartition(":")
         self._set(role, ("image", "repository"), name)
         self._set(role, ("image", "tag"), tag, role in ("web", "api"), "0.0.1")
-        box["image"] = Raw('"{{ .Values.%s.image.repository }}:{{ .Values.%s.image.tag }}"' % (role, role))
+        box["image"] = Raw(f'"{{{{ .Values.{role}.image.repository }}}}:{{{{ .Values.{role}.image.tag }}}}"')
         if "replicas" in obj["spec"]:
             obj["spec"]["replicas"] = self._set(
                 role, ("replicas",), obj["spec"]["replicas"], role in ("web", "api"), 1
@@ -362,7 +362,7 @@ class Chart:
             production = role in ("api", "store")
             resources = box["resources"]
             self._set(role, ("resources",), resources, production, {"requests": {"memory": "32Mi"}})
-            box["resources"] = Lines(["{{- toYaml .Values.%s.resources | nindent %%N%% }}" % role])
+            box["resources"] = Lines([f"{{{{- toYaml .Values.{role}.resources | nindent %N% }}}}"])
         if "env" in box:
             self._environment(role, box)
         if role in ("web", "store") and "httpGet" in box.get("readinessProbe", {}):
@@ -373,7 +373,7 @@ class Chart:
             for word in ("nodeSelector", "tolerations"):
                 if word in pod:
                     self._set(role, (word,), pod[word])
-                    pod[word] = Lines(["{{- toYaml .Values.%s.%s | nindent %%N%% }}" % (role, word)])
+                    pod[word] = Lines([f"{{{{- toYaml .Values.{role}.{word} | nindent %N% }}}}"])
             sum_ = '{{ .Files.Get "files/worker.yaml" | sha256sum }}'
             spec["template"]["metadata"]["annotations"] = {"checksum/config": Raw(sum_)}
 
@@ -384,7 +384,7 @@ class Chart:
             _put(self.production, (role, "env"), {"POOL_SIZE": plain["POOL_SIZE"]})
             self.values[role]["env"]["POOL_SIZE"] = "5"
         lines = [
-            "{{- range $name, $value := .Values.%s.env }}" % role,
+            f"{{{{- range $name, $value := .Values.{role}.env }}}}",
             "- name: {{ $name }}",
             "  value: {{ $value | quote }}",
             "{{- end }}",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from tests.faults.kit import found, lines, only, remedy, root
 from tests.support.cluster import Cluster, container
 
@@ -25,10 +27,11 @@ def operator(
     return cluster
 
 
-def test_role_lacks_the_verb() -> None:
-    cluster = operator(rules=[{"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]}])
+@pytest.mark.parametrize(("resource", "field"), [("pods", "/rules/0/verbs"), ("nodes", "/rules")])
+def test_a_right_that_only_a_log_names_comes_from_history_or_not_at_all(resource: str, field: str) -> None:
+    cluster = operator(rules=[{"apiGroups": [""], "resources": [resource], "verbs": ["get"]}])
     (edit,) = remedy(only("rbac-forbidden", cluster)).edits
-    assert (edit.field, edit.value.fallback.value) == ("/rules/0/verbs/1", "list")
+    assert (edit.field, edit.value.fallback) == (field, None)
     assert root(cluster) == ("rbac-forbidden", "Role shop/reader")
 
 
