@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 
 from selfheal.errors import Outage
 from selfheal.incidents import record as records
@@ -94,7 +95,7 @@ def parse(issue: dict[str, Any], *, site_url: str, services_field: str, read_at:
             record = records.load(stored)
         except RecordInvalid as error:
             trouble = error.message
-    site = record.mirror.get("site", "") if record is not None else ""
+    site = _trusted(record.mirror.get("site", ""), site_url) if record is not None else site_url
     status = fields.get("status") or {}
     incident = Incident(
         key=key,
@@ -111,12 +112,22 @@ def parse(issue: dict[str, Any], *, site_url: str, services_field: str, read_at:
         services=_services(fields.get(services_field)) if services_field else (),
         created=time_of(fields.get("created")),
         updated=time_of(fields.get("updated")),
-        url=f"{(site if site.startswith('https://') else site_url).rstrip('/')}/browse/{key}",
+        url=f"{site.rstrip('/')}/browse/{key}",
         record=record,
         resolution=_name(fields.get("resolution")),
         record_problem=trouble,
     )
     return View(incident, int(issue["id"]), stored, read_at)
+
+
+def _trusted(site: str, asked: str) -> str:
+    """The address people know the site by. The record may be edited, and the link stands in pull requests: only Jira
+    Cloud's own hosts and the host that was asked are taken from it.
+    """
+    parts = urlsplit(site)
+    host = (parts.hostname or "").lower()
+    ours = host.endswith(".atlassian.net") or host == urlsplit(asked).hostname
+    return site if parts.scheme == "https" and ours and not parts.username else asked
 
 
 def _name(value: Any) -> str:
