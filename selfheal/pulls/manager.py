@@ -199,10 +199,15 @@ class PullRequests:
                 f"GitHub: merge pull request #{entry.number} ({self._settings.github.merge_method}) at {entry.head_sha[:12]}"
             )
             return with_reviews(entry, status.reviews)
-        self._merge(entry, key, record)
+        sha = self._merge(entry, key, record)
+        if sha:
+            # GitHub has just said so; the proof of the step asks once more, for all there is to know.
+            made = entry.model_copy(update={"state": "merged", "merge_sha": sha})
+            return with_reviews(made, status.reviews)
         return with_reviews(self.merged(entry, self.status(entry, brief=True)), status.reviews)
 
-    def _merge(self, entry: PullRequest, key: str, record: Record) -> None:
+    def _merge(self, entry: PullRequest, key: str, record: Record) -> str:
+        """The SHA that the merge made; "" where only a look tells, since the answer was lost or somebody was first."""
         path = self._client.of_repository(f"/pulls/{entry.number}/merge")
         change = record.change
         title = (
@@ -219,17 +224,19 @@ class PullRequests:
             del request["commit_title"], request["commit_message"]
         for final in (False, True):
             try:
-                self._client.write("PUT", path, request)
-                return
+                answer = self._client.write("PUT", path, request)
+                return (
+                    str(answer.get("sha") or "") if isinstance(answer, dict) and answer.get("merged") else ""
+                )
             except Unclear:
                 # Sent again at most once, and only when the pull request is seen unmerged: the head is expected.
                 if self._reader.pull(entry.number).get("merged"):
-                    return
+                    return ""
                 if final:
                     raise
             except Rejection as error:
                 if self._reader.pull(entry.number).get("merged"):
-                    return
+                    return ""
                 if error.status == 409:
                     raise Conflict(
                         f"The head of pull request #{entry.number} moved while it was merged.",
@@ -241,6 +248,7 @@ class PullRequests:
                     "allowed (github.merge_method).",
                     code="github-refuses-merge",
                 ) from error
+        return ""
 
     # -- reading -------------------------------------------------------------------------------------------
 

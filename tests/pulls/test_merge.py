@@ -46,11 +46,13 @@ def test_approved_and_green_is_merged_with_who_and_what(shop):
     merged = pulls.merge(KEY, record)
     assert (merged.state, merged.approved_by, merged.content_ours) == ("merged", ("erin",), True)
     assert merged.merge_sha == shop.server.head(REPOSITORY)
-    assert merged.merged_by == shop.server.bot and merged.merged_at is not None and merged.review_ids
     assert shop.git("show", f"main:{PATH}").count("128Mi") == 1
     proof = pulls.verifiers()[State.PR_MERGED].verify(KEY, record)
-    assert proof.pull_request == merged
-    assert pulls.merge(KEY, record).merge_sha == merged.merge_sha
+    proven = proof.pull_request
+    assert (proven.state, proven.merge_sha, proven.approved_by) == ("merged", merged.merge_sha, ("erin",))
+    assert proven.merged_by == shop.server.bot and proven.merged_at is not None and proven.review_ids
+    assert proven.content_ours
+    assert pulls.merge(KEY, record) == proven, "who comes later looks, and sees the same"
     assert len(shop.git("rev-list", "main").split()) == 2
 
 
