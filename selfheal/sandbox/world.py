@@ -165,7 +165,7 @@ class World:
                 "SELFHEAL_JIRA_PROJECT": "INC",
                 "SELFHEAL_JIRA_ESCALATION": ESCALATION,
                 # A write is seen at once here, so a claim need not settle for long.
-                "SELFHEAL_JIRA_SETTLE": "1.0",
+                "SELFHEAL_JIRA_SETTLE": "0.8",
             }
         if "github" in self._only:
             app = next(iter(self.applications.values()), None)
