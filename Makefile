@@ -1,5 +1,7 @@
 # The commands of the README, by name.
-.PHONY: test lint lock ci
+.PHONY: demo test lint lock ci
+demo:
+	scripts/demo
 test:
 	scripts/test
 lint:

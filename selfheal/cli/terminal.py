@@ -92,7 +92,9 @@ class Presenter:
             self.line(key, f"    … {len(lines) - _DIFF_LINES} more lines", "dim")
 
     def _pull_request(self, key: str, data: dict[str, Any]) -> None:
-        self.line(key, f"  pull request #{data['number']}: {data['url']}", "blue")
+        # A dry run has none; what GitHub would get is said by itself.
+        if data["number"]:
+            self.line(key, f"  pull request #{data['number']}: {data['url']}", "blue")
 
     def _approved(self, key: str, data: dict[str, Any]) -> None:
         self.line(key, f"  {data['text']}", "green")

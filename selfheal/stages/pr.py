@@ -123,6 +123,8 @@ def _await(work: Work) -> tuple[dict[str, Any], str]:
             progress.emit("wait", reason=reason)
             said = reason
         left = until - work.clock.monotonic()
+        if work.settings.dry_run:
+            _foretell(work)
         if left <= 0 or work.settings.dry_run:
             return found, reason
         work.let_go()
@@ -133,6 +135,23 @@ def _await(work: Work) -> tuple[dict[str, Any], str]:
         if work.record.state is State.PR_CREATED:
             work.claim()
     return found, ""
+
+
+def _foretell(work: Work) -> None:
+    """In a dry run nobody can approve what does not exist: says what GitHub would get, and what would follow."""
+    role = current(work.record).role
+    follows = [
+        "GitHub: merge the pull request once people approved its head and the checks are green"
+        if _heals(work)
+        else "GitHub: nothing more; the merge is for a person to make",
+        "Jira: after the merge PR_MERGED, then VERIFICATION_IN_PROGRESS while the rollout and the soak are watched",
+        "Jira: INCIDENT_RESOLVED, a comment with the outcome and the status of a recovered incident, if it recovered"
+        if role == "fix"
+        else "Jira: INCIDENT_REQUIRES_HUMAN, since a revert mends nothing",
+    ]
+    for line in (*work.pulls.described(), *follows):
+        progress.emit("would", text=line)
+    work.would_write += follows
 
 
 def _heals(work: Work) -> bool:

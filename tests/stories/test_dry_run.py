@@ -33,6 +33,9 @@ def test_nothing_is_written_and_everything_is_described(stage):
     assert "FIX_GENERATED" in said[Stage.GATE]
     assert "selfheal/inc-1-1" in said[Stage.PR]
     assert "pull request" in said[Stage.PR].casefold()
+    # Nobody can approve what does not exist: what would follow is told there.
+    assert "merge the pull request" in said[Stage.PR]
+    assert "INCIDENT_RESOLVED" in said[Stage.PR]
 
 
 def test_what_is_already_merged_is_watched_without_writing(stage):
