@@ -29,8 +29,8 @@ PARTS = ("jira", "github", "kubernetes")
 WELL, ILL = 900.0, 420.0
 #: Real seconds between looks at the branch.
 SYNC = 0.2
-#: Who files incidents, and the simulated person who approves.
-REPORTER, REVIEWER = "customer", "mara-simulated"
+#: The simulated person who approves; who gets what the crew cannot finish.
+REVIEWER = "mara-simulated"
 ESCALATION = "on-call"
 
 
