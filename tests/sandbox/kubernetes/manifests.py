@@ -12,11 +12,12 @@ NAMESPACE = "shop"
 IMAGE = "ghcr.io/acme/web:1"
 WEB = ImageBehaviour(ports=(Port(8080),), paths={"/healthz": 200}, start_log=("{time} listening on 8080",))
 READY = {"readinessProbe": {"httpGet": {"path": "/healthz", "port": 8080}, "periodSeconds": 5}}
+START = 1_767_603_620.0  # 2026-01-05T09:00:20Z: what is due within a minute is due at a known distance
 
 
 def still(**images: ImageBehaviour) -> KubernetesEmulator:
     """A stepped cluster with the namespace; ``images`` by the name before the tag 1."""
-    emulator = KubernetesEmulator(time_factor=0)
+    emulator = KubernetesEmulator(time_factor=0, start=START)
     emulator.images[IMAGE] = WEB
     emulator.images.update({f"ghcr.io/acme/{name}:1": behaviour for name, behaviour in images.items()})
     emulator.apply([namespace()])

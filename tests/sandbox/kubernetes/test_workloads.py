@@ -140,7 +140,8 @@ def test_a_cron_job_runs_when_it_is_due_and_keeps_three():
     emulator = still(**JOBS)
     emulator.apply([cron("* * * * *")])
     emulator.advance(6 * 60)
-    assert len(emulator.objects("Job", NAMESPACE)) == 3
+    kept = [found["metadata"]["name"] for found in emulator.objects("Job", NAMESPACE)]
+    assert len(kept) == 3, kept
     assert emulator.get("CronJob", NAMESPACE, "it")["status"]["lastSuccessfulTime"]
     assert any("Saw completed job" in text for text in told(emulator, "SawCompletedJob"))
 
