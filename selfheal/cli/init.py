@@ -102,7 +102,7 @@ def init(
 @click.option("--api", default="", metavar="URL", help="Another address of the rule API.")
 @click.pass_context
 def jira_rule(context: click.Context, enable: bool, minutes: int, api: str) -> int:
-    """Make both of Jira's automation rules through its API.
+    """Make Jira's automation rules through its API.
 
     Needs a Jira administrator's ATLASSIAN_EMAIL and ATLASSIAN_TOKEN with ATLASSIAN_CLOUD_ID, and in
     SELFHEAL_DISPATCH_TOKEN a GitHub token with contents: write on the repository alone. A rule that exists is left alone.
@@ -125,7 +125,7 @@ def jira_rule(context: click.Context, enable: bool, minutes: int, api: str) -> i
     automation = Automation(settings, url=api)
     author, project_id = _who(settings, site.project)
     existing = automation.names()
-    for rule in (jira_rules.dispatch_rule(site), jira_rules.dead_man_rule(site)):
+    for rule in jira_rules.rules(site):
         if rule["name"] in existing:
             click.echo(f"= {rule['name']}: exists")
             continue
@@ -135,7 +135,7 @@ def jira_rule(context: click.Context, enable: bool, minutes: int, api: str) -> i
         click.echo(f"+ {rule['name']}: {'on' if enable else 'made, disabled: look at it and switch it on'}")
     if not token:
         click.echo(
-            "SELFHEAL_DISPATCH_TOKEN is not set: put a token into the first rule's Authorization header.",
+            "SELFHEAL_DISPATCH_TOKEN is not set: put a token into the Authorization header of the rules that tell GitHub.",
             err=True,
         )
     return 0

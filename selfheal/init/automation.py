@@ -124,9 +124,16 @@ def _mapped(status: int, method: str, path: str) -> SelfhealError:
         )
     if status == 404:
         return NotFound(f"Jira's rule API does not know {doing}.", hint="Check ATLASSIAN_CLOUD_ID.")
+    if status == 500 and method == "POST":
+        # That is how it answers a component whose value it does not know, too.
+        return Outage(
+            f"Jira's rule API answers 500 ({doing}).",
+            hint="Try again later; when it stays, import the file instead: Project settings, Automation, Import rules.",
+        )
     if status == 429 or status >= 500:
         return Outage(f"Jira's rule API answers {status} ({doing}).", hint="Try again later.")
     return SelfhealError(
         f"Jira's rule API refuses the rule ({status}, {doing}).",
-        hint="Import the file instead: Project settings, Automation, Import rules.",
+        hint="Writes with a token that ran out are answered like this, too: make a new one. Else import the file instead: "
+        "Project settings, Automation, Import rules.",
     )

@@ -47,7 +47,7 @@ def contents(site: Site, *, operations: str = "") -> dict[str, str]:
     """Path -> text of every file. ``operations`` is the name of the operations repository, in a service repository."""
     from selfheal.config.reference import schema
 
-    rules = jira_rules.export(jira_rules.dispatch_rule(site), jira_rules.dead_man_rule(site))
+    rules = jira_rules.export(*jira_rules.rules(site))
     found = {
         WORKFLOW: _filled("workflow.yml", site, operations),
         SETTINGS: _filled("settings.yml", site, operations),

@@ -12,7 +12,7 @@ from selfheal import config
 from selfheal.cli.init import init
 from selfheal.errors import UsageProblem
 from selfheal.init import files
-from selfheal.init.jira_rules import Site, dead_man_rule, dispatch_rule, jql
+from selfheal.init.jira_rules import Site, assigned_rule, dead_man_rule, dispatch_rule, jql, rules
 
 SITE = Site(repository="acme/shop", project="INC", escalation="on-call", bot="bot-id")
 
@@ -125,8 +125,10 @@ def test_the_repository_is_read_from_the_remote(folder):
     assert "repos/acme/cart/dispatches" in (folder / ".github/selfheal/jira-rules.json").read_text()
 
 
-def test_the_rule_sends_the_key_and_nothing_else():
-    rule = dispatch_rule(SITE)
+@pytest.mark.parametrize("rule", [dispatch_rule(SITE), assigned_rule(SITE)], ids=["created", "assigned"])
+def test_the_rule_sends_the_key_and_nothing_else(rule):
+    condition = rule["components"][0]
+    assert (condition["type"], condition["value"]) == ("jira.jql.condition", jql(SITE))
     action = rule["components"][-1]["value"]
     assert action["url"] == "https://api.github.com/repos/acme/shop/dispatches"
     sent = json.loads(action["customBody"].replace("{{issue.key}}", "INC-1"))
@@ -141,8 +143,15 @@ def test_the_dead_mans_switch_gives_back_what_does_not_move():
     rule = dead_man_rule(SITE)
     assert 'assignee = "bot-id"' in rule["trigger"]["value"]["jql"]
     assert "updated <= -90m" in rule["trigger"]["value"]["jql"]
+    # A rate, which the rule editor offers, is refused by the rule API.
+    assert rule["trigger"]["value"]["schedule"] == {"method": "CRON", "cronExpression": "0 0/10 * * * ?"}
     assert rule["components"][0]["value"]["assignee"]["value"] == "on-call"
+    assert rule["components"][1]["value"]["publicComment"] is False
     assert rule["state"] == "DISABLED"
+
+
+def test_rules_are_known_by_names_of_their_own():
+    assert len({rule["name"] for rule in rules(SITE)}) == len(rules(SITE)) == 3
 
 
 def test_a_name_cannot_leave_its_quotes():
