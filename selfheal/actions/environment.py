@@ -29,10 +29,15 @@ _VARIABLES = {
     "repository": "SELFHEAL_GITHUB_REPOSITORY",
     "config": "SELFHEAL_CENTRAL_CONFIG",
 }
+#: Input -> variable that names the file in which the kubeconfig is kept.
+KUBECONFIGS = {"kubeconfig": "SELFHEAL_KUBECONFIG", "dry-run-kubeconfig": "SELFHEAL_DRY_RUN_KUBECONFIG"}
 #: Inputs whose value the runner has to blank in every log.
 SECRET_INPUTS = ("jira-token", "github-token", "signing-key", "model-api-key")
 #: What passing an incident on needs: the token for the other repository, and where GitHub is.
 HAND_OVER_HOLDS = ("github_url", "github_token", "github_repository")
+#: Minutes a stage has where `timeout-minutes` says nothing: deploy waits for the rollout and then watches what runs.
+_MINUTES = {"deploy": 45, "pr": 30}
+_MINUTES_ELSE = 15
 #: Seconds the pr stage has besides waiting for a review.
 _BESIDES_WAITING = 300
 
@@ -56,12 +61,11 @@ def variables(inputs: Inputs, environ: Mapping[str, str], folder: Path) -> dict[
 def _times(inputs: Inputs) -> dict[str, str]:
     """Minutes of the inputs as seconds of the settings; the stage outlives the wait for a review."""
     found = {}
-    seconds = 60 * int(inputs["timeout-minutes"] or 0)
+    seconds = 60 * int(inputs["timeout-minutes"] or _MINUTES.get(inputs.stage, _MINUTES_ELSE))
     if inputs["wait-for-review-minutes"]:
         wait = 60 * int(inputs["wait-for-review-minutes"])
         found["SELFHEAL_GITHUB_WAIT_FOR_REVIEW"] = str(wait)
-        if inputs.stage == "pr" and seconds:
+        if inputs.stage == "pr":
             seconds = max(seconds, wait + _BESIDES_WAITING)
-    if seconds:
-        found["SELFHEAL_LIMITS_STAGE_TIMEOUT"] = str(seconds)
+    found["SELFHEAL_LIMITS_STAGE_TIMEOUT"] = str(seconds)
     return found

@@ -28,13 +28,13 @@ _EVENT = 1024 * 1024
 #: Credentials a stage must not be given: the trust table, seen from the workflow file. ``github-token`` is not among
 #: them, since it has a default; the stages that do not write to GitHub never see it.
 FOREIGN: dict[str, tuple[str, ...]] = {
-    "coordinate": ("signing-key", "model-api-key"),
-    "analyze": ("signing-key",),
-    "fix": ("signing-key", "kubeconfig"),
+    "coordinate": ("signing-key", "model-api-key", "dry-run-kubeconfig"),
+    "analyze": ("signing-key", "dry-run-kubeconfig"),
+    "fix": ("signing-key", "kubeconfig", "dry-run-kubeconfig"),
     "gate": ("model-api-key", "kubeconfig"),
-    "pr": ("model-api-key", "kubeconfig"),
-    "deploy": ("signing-key",),
-    "hand-over": ("jira-token", "signing-key", "model-api-key", "kubeconfig"),
+    "pr": ("model-api-key", "kubeconfig", "dry-run-kubeconfig"),
+    "deploy": ("signing-key", "dry-run-kubeconfig"),
+    "hand-over": ("jira-token", "signing-key", "model-api-key", "kubeconfig", "dry-run-kubeconfig"),
 }
 _NEEDS: dict[str, tuple[str, ...]] = {
     "coordinate": ("jira-token",),

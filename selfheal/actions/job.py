@@ -104,7 +104,7 @@ def _serve(job: Job) -> int:
 def _coordinate(job: Job) -> int:
     from selfheal.stages.listing import listing
 
-    _use_kubeconfig(job, "")
+    _use_kubeconfigs(job, "")
     dispatcher = _dispatcher(job)
     with commands.without_commands():
         found = listing(
@@ -151,7 +151,7 @@ def _stage(job: Job) -> int:
     if job.inputs.stage == "gate" and job.inputs["tests"] not in ("", "success"):
         return _untested(job, manager, incident)
     target = incident.record.target if incident.record is not None else None
-    _use_kubeconfig(job, target.cluster if target is not None else "")
+    _use_kubeconfigs(job, target.cluster if target is not None else "")
     dispatcher = _dispatcher(job)
     with commands.without_commands():
         report = dispatcher.alone(Stage(job.inputs.stage), key)
@@ -229,19 +229,19 @@ def _dispatcher(job: Job) -> Any:
     return Dispatcher(job.variables, {}, presenter.event, own_key=False, clock=job.clock)
 
 
-def _use_kubeconfig(job: Job, cluster: str) -> None:
-    """Writes the one that fits and tells the stage of it; without any, the stage says what it misses."""
-    text = job.inputs["kubeconfig"]
-    if not text:
-        return
-    found = kubeconfigs.read(text)
-    chosen = kubeconfigs.choose(found, cluster)
-    if not chosen:
-        return
-    path = kubeconfigs.keep(chosen, Path(job.runner["RUNNER_TEMP"] or "."))
-    job.variables["SELFHEAL_KUBECONFIG"] = os.environ["SELFHEAL_KUBECONFIG"] = str(path)
-    if cluster and "" not in found:
-        job.variables["SELFHEAL_CLUSTER"] = os.environ["SELFHEAL_CLUSTER"] = cluster
+def _use_kubeconfigs(job: Job, cluster: str) -> None:
+    """Writes those that fit and tells the stage of them; without any, the stage says what it misses."""
+    for name, variable in environment.KUBECONFIGS.items():
+        if not job.inputs[name]:
+            continue
+        found = kubeconfigs.read(job.inputs[name], name)
+        chosen = kubeconfigs.choose(found, cluster, name)
+        if not chosen:
+            continue
+        path = kubeconfigs.keep(chosen, Path(job.runner["RUNNER_TEMP"] or "."), name)
+        job.variables[variable] = os.environ[variable] = str(path)
+        if name == "kubeconfig" and cluster and "" not in found:
+            job.variables["SELFHEAL_CLUSTER"] = os.environ["SELFHEAL_CLUSTER"] = cluster
 
 
 def _write_result(job: Job, name: str, document: dict[str, Any]) -> Path:

@@ -17,25 +17,28 @@ from selfheal.redaction import register
 
 #: Below the runner's temporary folder; the action's last step removes it whatever happened.
 FOLDER = "selfheal-secret"
+_HINT = "Store the whole file as the secret: gh secret set {secret} < kubeconfig.yaml"
 
 
-def read(text: str) -> dict[str, str]:
+def read(text: str, name: str = "kubeconfig") -> dict[str, str]:
     """Kubeconfigs by cluster name; the name is "" for a single one. All their secrets are masked from here on.
+
+    ``name`` is the input's.
 
     Raises ConfigurationProblem for what is neither, without quoting it.
     """
-    document = _yaml(text)
+    document = _yaml(text, name)
     found = {"": text}
     if isinstance(document, dict) and "clusters" not in document:
         found = {
             str(name): part if isinstance(part, str) else _dumped(part) for name, part in document.items()
         }
     for part in found.values():
-        inner = _yaml(part)
+        inner = _yaml(part, name)
         if not isinstance(inner, dict) or not isinstance(inner.get("clusters"), list):
             raise ConfigurationProblem(
-                "The input `kubeconfig` is neither a kubeconfig nor a mapping from cluster names to kubeconfigs.",
-                hint="Store the whole file as the secret: gh secret set KUBECONFIG < kubeconfig.yaml",
+                f"The input `{name}` is neither a kubeconfig nor a mapping from cluster names to kubeconfigs.",
+                hint=_HINT.format(secret=name.replace("-", "_").upper()),
             )
         secrets = pieces(inner)
         commands.mask(*secrets)
@@ -43,7 +46,7 @@ def read(text: str) -> dict[str, str]:
     return found
 
 
-def choose(found: Mapping[str, str], cluster: str) -> str:
+def choose(found: Mapping[str, str], cluster: str, name: str = "kubeconfig") -> str:
     """The kubeconfig of ``cluster``; "" when there are several and the incident's cluster is not known yet.
 
     Raises ConfigurationProblem when it is known and missing.
@@ -54,18 +57,18 @@ def choose(found: Mapping[str, str], cluster: str) -> str:
         return next(iter(found.values())) if len(found) == 1 else ""
     if cluster not in found:
         raise ConfigurationProblem(
-            f"There is no kubeconfig for the cluster {cluster}.",
-            hint=f"Add it to the secret KUBECONFIG, which has {', '.join(sorted(found))}.",
+            f"The input `{name}` has no kubeconfig for the cluster {cluster}.",
+            hint=f"Add it to the secret {name.replace('-', '_').upper()}, which has {', '.join(sorted(found))}.",
         )
     return found[cluster]
 
 
-def keep(text: str, temporary: Path) -> Path:
-    """Writes it for this user alone, outside every checkout."""
+def keep(text: str, temporary: Path, name: str = "kubeconfig") -> Path:
+    """Writes it for this user alone, outside every checkout, under the input's name."""
     folder = temporary / FOLDER
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
-    path = folder / "kubeconfig"
+    path = folder / name
     path.unlink(missing_ok=True)
     descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -73,7 +76,7 @@ def keep(text: str, temporary: Path) -> Path:
     return path
 
 
-def _yaml(text: str) -> Any:
+def _yaml(text: str, name: str) -> Any:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 
@@ -82,8 +85,7 @@ def _yaml(text: str) -> Any:
     except YAMLError:
         # The parser's message quotes the line it stumbles over, and that may hold a token: no message, no cause.
         raise ConfigurationProblem(
-            "The input `kubeconfig` is not valid YAML.",
-            hint="Store the whole file as the secret: gh secret set KUBECONFIG < kubeconfig.yaml",
+            f"The input `{name}` is not valid YAML.", hint=_HINT.format(secret=name.replace("-", "_").upper())
         ) from None
 
 

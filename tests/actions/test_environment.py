@@ -65,6 +65,13 @@ def test_inputs_become_settings(tmp_path):
     assert settings.state_dir == str(tmp_path)
 
 
+@pytest.mark.parametrize(("stage", "minutes"), [("deploy", 45), ("pr", 30), ("analyze", 15)])
+def test_a_stage_has_the_minutes_it_needs_where_none_are_given(stage, minutes, tmp_path):
+    inputs, environ = given(stage, **{"timeout-minutes": ""})
+    settings = config.load(environ=variables(inputs, environ, tmp_path))
+    assert settings.limits.stage_timeout == 60 * minutes
+
+
 def test_the_checkout_is_the_workspace_or_what_is_named(tmp_path):
     inputs, environ = given("gate")
     assert variables(inputs, environ, tmp_path)["SELFHEAL_REPOSITORY_DIR"] == "/work"

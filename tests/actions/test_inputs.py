@@ -53,7 +53,8 @@ def test_a_wrong_input_is_named_with_what_to_write(name, value):
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_is_refused_the_credentials_of_others(stage):
     given_all = dict.fromkeys(
-        ("jira_token", "signing_key", "model_api_key", "kubeconfig", "github_token"), "x" * 40
+        ("jira_token", "signing_key", "model_api_key", "kubeconfig", "dry_run_kubeconfig", "github_token"),
+        "x" * 40,
     )
     said = problems(stage=stage, repository="a/b", **given_all)
     assert set(said) == set(FOREIGN[stage])

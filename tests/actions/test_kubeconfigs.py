@@ -51,6 +51,12 @@ def test_one_kubeconfig_serves_every_cluster():
     assert kubeconfigs.choose(found, "production") == kubeconfigs.choose(found, "") == kubeconfig()
 
 
+def test_what_is_wrong_with_the_second_account_is_said_of_that_input():
+    with pytest.raises(ConfigurationProblem, match="dry-run-kubeconfig") as caught:
+        kubeconfigs.read("[]", "dry-run-kubeconfig")
+    assert "DRY_RUN_KUBECONFIG" in caught.value.hint
+
+
 @pytest.mark.parametrize("form", ["text", "nested"])
 def test_of_several_the_incidents_cluster_decides(form):
     parts = {"east": kubeconfig("token-east"), "west": kubeconfig("token-west")}

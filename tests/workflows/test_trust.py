@@ -25,7 +25,7 @@ JIRA = {"atlassian-token", "atlassian-email", "atlassian-cloud-id"}
 APP = {"app-client-id", "app-private-key"}
 READ = {"contents": "read"}
 PR = {"actions": "read", "checks": "read", "contents": "write", "pull-requests": "write", "statuses": "read"}
-ALL = JIRA | APP | {"kubeconfig", "model-api-key", "signing-key"}
+ALL = JIRA | APP | {"kubeconfig", "dry-run-kubeconfig", "model-api-key", "signing-key"}
 
 #: (workflow, job) -> (permissions, secrets). Jobs that only call another workflow pass on what its jobs need.
 TABLE = {
@@ -36,7 +36,7 @@ TABLE = {
     ("heal-incident", "analyze"): (READ, JIRA | {"kubeconfig", "model-api-key"}),
     ("heal-incident", "fix"): (READ, JIRA | {"model-api-key"}),
     ("heal-incident", "test"): ({}, set()),
-    ("heal-incident", "gate"): (READ, JIRA | {"signing-key"}),
+    ("heal-incident", "gate"): (READ, JIRA | {"signing-key", "dry-run-kubeconfig"}),
     ("heal-incident", "pr"): (PR, JIRA | APP | {"signing-key"}),
     ("heal-incident", "deploy"): (READ, JIRA | {"kubeconfig", "model-api-key"}),
     ("ci", "checks"): (READ, set()),
@@ -138,6 +138,7 @@ def test_the_action_refuses_what_the_stage_does_not_hold():
         "signing-key": "signing_key",
         "model-api-key": "model_key",
         "kubeconfig": "kubeconfig",
+        "dry-run-kubeconfig": "dry_run_kubeconfig",
         "jira-token": "jira_token",
     }
     for stage in STAGES:
