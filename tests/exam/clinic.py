@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from selfheal.sandbox.kubernetes.behaviour import File, ImageBehaviour, Permission, Variable
 from tests.exam.parts import Application, Object, program, store
 
@@ -38,20 +40,17 @@ def clinic() -> Application:
     store(app, "rabbitmq", "rabbitmq", claim=False)
     store(app, "redis", "redis", kind="Deployment", claim=False)
 
-    def java(name: str, port: int, calls: dict[str, str] | None = None, **more: object) -> None:
-        program(
-            app,
-            name,
-            "java",
-            port,
-            role=str(more.pop("role", "middle")),
-            calls=calls,
-            startup=float(str(more.pop("startup", 5))),
-            memory="110Mi",
-            limit="256Mi",
-            env_from=more.pop("env_from", platform),
-            **more,
-        )  # type: ignore[arg-type]
+    def java(
+        name: str,
+        port: int,
+        calls: dict[str, str] | None = None,
+        *,
+        role: str = "middle",
+        startup: float = 5,
+        **more: Any,
+    ) -> None:
+        sized = {"startup": startup, "memory": "110Mi", "limit": "256Mi"}
+        program(app, name, "java", port, role=role, calls=calls, **{"env_from": platform, **sized, **more})
 
     sql, doc = {"mysql": "DATASOURCE_URL"}, {"mongo": "MONGO_URL"}
     java("users", 8101, sql, variables=(Variable("TIMEOUT_MS", "int"),))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from selfheal.sandbox.kubernetes.behaviour import Answer, Call, ImageBehaviour, Port, Variable
+from tests.exam.words import CRASH, INVALID, MISSING, STARTED, STEADY
 
 Object = dict[str, Any]
 
@@ -117,52 +118,7 @@ CLUSTER_WIDE = (
     "ClusterRole",
     "ClusterRoleBinding",
 )
-_STARTED = {
-    "go": '{"severity":"info","timestamp":"{time}","message":"starting server at :%d"}',
-    "node": '{"level":30,"time":"{time}","msg":"server listening on %d"}',
-    "python": '{"timestamp": "{time}", "severity": "INFO", "name": "server", "message": "listening on port: %d"}',
-    "java": "{time}  INFO 1 --- [           main] o.s.b.w.embedded.tomcat.TomcatWebServer  : Tomcat started on port(s): %d (http)",
-    "csharp": "info: Microsoft.Hosting.Lifetime[14]\n      Now listening on: http://[::]:%d",
-    "ruby": "* Listening on http://0.0.0.0:%d",
-    "nginx": "{time} [notice] 1#1: start worker processes (port %d)",
-    "redis": "1:M {time} * Ready to accept connections tcp (port %d)",
-    "postgres": '{time} UTC [1] LOG:  listening on IPv4 address "0.0.0.0", port %d',
-    "mysql": "{time} 0 [System] [MY-010931] [Server] /usr/sbin/mysqld: ready for connections. port: %d",
-    "mongo": '{"t":{"$date":"{time}"},"s":"I","c":"NETWORK","msg":"Waiting for connections","attr":{"port":%d}}',
-    "rabbitmq": "{time} [info] <0.600.0> started TCP listener on [::]:%d",
-}
-_STEADY = {
-    "node": '{"level":30,"time":"{time}","msg":"GET / 200 12ms"}',
-    "nginx": '10.244.1.1 - - [{time}] "GET / HTTP/1.1" 200 612 "-" "kube-probe/1.33"',
-    "ruby": '10.244.1.1 - - [{time}] "GET /healthz HTTP/1.1" 200 - 0.0006',
-    "csharp": "info: Basket.Service[0]\n      {time} GetCart called",
-    "mysql": "",
-}
 STORES = ("redis", "postgres", "mysql", "mongo", "rabbitmq")
-_MISSING = {
-    "go": "panic: environment variable {name} not set\n\ngoroutine 1 [running]:\nmain.mustMapEnv(...)\n\t/src/main.go:213",
-    "node": "/usr/src/app/config.js:12\n    throw new Error('Missing required environment variable {name}')\n    ^\n\nError: Missing required environment variable {name}\n    at Object.<anonymous> (/usr/src/app/config.js:12:11)",
-    "python": "Traceback (most recent call last):\n  File \"/app/server.py\", line 141, in <module>\n    port = os.environ['{name}']\n  File \"<frozen os>\", line 685, in __getitem__\nKeyError: '{name}'",
-    "java": "{time} ERROR 1 --- [           main] o.s.boot.SpringApplication               : Application run failed\n\njava.lang.IllegalArgumentException: Could not resolve placeholder '{name}' in value \"${{name}}\"",
-    "csharp": "Unhandled exception. System.InvalidOperationException: Environment variable {name} is not set.\n   at Program.<Main>$(String[] args) in /app/Program.cs:line 14",
-    "ruby": '/app/app.rb:9:in `fetch\': key not found: "{name}" (KeyError)',
-}
-_INVALID = {
-    "go": 'panic: strconv.Atoi: parsing "{value}": invalid syntax\n\ngoroutine 1 [running]:\nmain.main()\n\t/src/main.go:88 +0x2a5',
-    "node": 'TypeError: Invalid value for {name}: "{value}" is not a number\n    at parse (/usr/src/app/config.js:31:9)',
-    "python": "Traceback (most recent call last):\n  File \"/app/server.py\", line 150, in <module>\n    workers = int(os.environ['{name}'])\nValueError: invalid literal for int() with base 10: '{value}'",
-    "java": '***************************\nAPPLICATION FAILED TO START\n***************************\n\nDescription:\n\nFailed to bind properties: {name}\n\nReason: failed to convert java.lang.String to int (caused by java.lang.NumberFormatException: For input string: "{value}")',
-    "csharp": "Unhandled exception. System.FormatException: The input string '{value}' was not in a correct format.\n   at System.Number.ThrowFormatException[TChar](ReadOnlySpan`1 value)\n   at Program.<Main>$(String[] args) in /app/Program.cs:line 22",
-    "ruby": '/app/app.rb:11:in `Integer\': invalid value for Integer(): "{value}" (ArgumentError)',
-}
-_CRASH = {
-    "go": "panic: runtime error: invalid memory address or nil pointer dereference\n[signal SIGSEGV: segmentation violation code=0x1 addr=0x18 pc=0x6f2a15]\n\ngoroutine 1 [running]:\nmain.(*server).load(...)\n\t/src/load.go:61",
-    "node": "/usr/src/app/routes.js:44\n  return items.map((item) => item.total.value)\n               ^\n\nTypeError: Cannot read properties of undefined (reading 'map')\n    at totals (/usr/src/app/routes.js:44:16)\n\nNode.js v20.11.1",
-    "python": 'Traceback (most recent call last):\n  File "/app/server.py", line 77, in <module>\n    main()\n  File "/app/server.py", line 61, in main\n    model = load(rows[0])\nIndexError: list index out of range',
-    "java": '{time} ERROR 1 --- [           main] o.s.boot.SpringApplication               : Application run failed\n\njava.lang.NullPointerException: Cannot invoke "com.acme.Plan.slots()" because "plan" is null\n\tat com.acme.Warmup.run(Warmup.java:48)',
-    "csharp": "Unhandled exception. System.NullReferenceException: Object reference not set to an instance of an object.\n   at Basket.Startup.Warm() in /app/Startup.cs:line 37",
-    "ruby": "/app/app.rb:52:in `warm': undefined method `each' for nil:NilClass (NoMethodError)",
-}
 
 
 def program(
@@ -215,13 +171,13 @@ def program(
         )
         for callee, variable in calls.items()
     )
-    needed = tuple(Variable(v, missing=_MISSING.get(lang, _MISSING["go"])) for v in calls.values() if v)
+    needed = tuple(Variable(v, missing=MISSING.get(lang, MISSING["go"])) for v in calls.values() if v)
     sized = (
         Variable(
             "WORKERS",
             "int",
-            missing=_MISSING.get(lang, _MISSING["go"]),
-            invalid=_INVALID.get(lang, _INVALID["go"]),
+            missing=MISSING.get(lang, MISSING["go"]),
+            invalid=INVALID.get(lang, INVALID["go"]),
         ),
     )
     base = ImageBehaviour(
@@ -230,7 +186,7 @@ def program(
         ports=(Port(port, protocol=protocol),) if port else (),
         paths={path: Answer(200), "/": Answer(200, tuple(call.target for call in called))},
         startup_seconds=startup,
-        start_log=(_STARTED[lang] % port,) if port else ("{time} INFO worker started",),
+        start_log=(STARTED[lang] % port,) if port else ("{time} INFO worker started",),
         variables=(*needed, *sized, *variables),
         files=files,
         calls=called,
@@ -238,7 +194,7 @@ def program(
         entrypoint="/app/run",
         commands=frozenset({"/bin/sh", "sh", "/bin/grpc_health_probe"}),
         known_flags=("--port", "--workers", "--config"),
-        steady_log=_STEADY.get(lang, ""),
+        steady_log=STEADY.get(lang, ""),
         **behaviour,
     )
     app.images[image] = base
@@ -248,7 +204,7 @@ def program(
     from selfheal.sandbox.kubernetes.behaviour import Crash
 
     app.images[f"{repository}:v1.5.0"] = base
-    crash = tuple(_CRASH.get(lang, _CRASH["go"]).splitlines())
+    crash = tuple(CRASH.get(lang, CRASH["go"]).splitlines())
     app.images[f"{repository}:v1.5.0{DEFECTIVE}"] = replace(
         base, crash=Crash(crash, 2 if lang == "go" else 1, 1.5)
     )
@@ -370,7 +326,7 @@ def store(app: Application, name: str, lang: str, *, kind: str = "StatefulSet", 
         cpu="30m",
         ports=(Port(port, protocol="tcp"),),
         startup_seconds=2.0,
-        start_log=(_STARTED[lang] % port,),
+        start_log=(STARTED[lang] % port,),
         accounts={"svc": "correct-horse"},
         user="999",
         entrypoint="/usr/local/bin/docker-entrypoint.sh",
@@ -381,7 +337,7 @@ def store(app: Application, name: str, lang: str, *, kind: str = "StatefulSet", 
         "--max-connections=8": replace(base, max_connections=8),
         "--read-only=ON": replace(base, read_only=True),
         f"--port={port + 1}": replace(
-            base, ports=(Port(port + 1, protocol="tcp"),), start_log=(_STARTED[lang] % (port + 1),)
+            base, ports=(Port(port + 1, protocol="tcp"),), start_log=(STARTED[lang] % (port + 1),)
         ),
     }
     app.images[image] = replace(base, variants=variants)

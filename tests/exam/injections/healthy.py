@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from selfheal.sandbox.kubernetes.objects import Key
-from tests.exam.injections_cluster import _cordon, _edit_node
-from tests.exam.injections_config import PLACES
+from tests.exam.injections.places import PLACES
+from tests.exam.injections.views import cordoned, edit_node
 from tests.exam.scene import Case, Scene
 
 _TEXTS = (
@@ -56,7 +56,7 @@ def healthy_cases() -> Iterator[Case]:
         scene.roll(300)
 
     def drained(scene: Scene, part: str) -> None:
-        _edit_node(scene, "node-3", _cordon)
+        edit_node(scene, "node-3", cordoned)
         for pod in list(scene.emulator.objects("Pod", scene.app.namespace)):
             if pod["spec"].get("nodeName") == "node-3":
                 scene.emulator.delete(Key("Pod", scene.app.namespace, str(pod["metadata"]["name"])))
