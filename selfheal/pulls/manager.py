@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 
 from selfheal.clock import Clock
 from selfheal.config import Settings
@@ -16,7 +16,7 @@ from selfheal.pulls.client import Client
 from selfheal.pulls.errors import NotReady, Rejection, Unclear
 from selfheal.pulls.publish import Draft, Publisher
 from selfheal.pulls.reader import Reader, login_of
-from selfheal.pulls.reviews import with_reviews
+from selfheal.pulls.reviews import Review, with_reviews
 from selfheal.pulls.status import PullStatus
 from selfheal.pulls.watch import Watcher
 
@@ -49,6 +49,8 @@ class PullRequests:
         self._described: list[str] = []
         #: What this process created or proved to be ours, by incident, attempt and role.
         self._made: dict[tuple[str, int, str], PullRequest] = {}
+        #: What this process merged, by number: merge SHA, and the reviews that the merge was decided on.
+        self._decided: dict[int, tuple[str, tuple[Review, ...]]] = {}
 
     @classmethod
     def connect(cls, settings: Settings, clock: Clock) -> PullRequests:
@@ -162,11 +164,13 @@ class PullRequests:
             for item in self._client.get_all(path)
         )
 
-    def merge(self, key: str, record: Record) -> PullRequest:
-        """Merges the incident's pull request under the rules, with the head we wrote as the expected one.
+    def merge(self, key: str, record: Record, patch: Callable[[], bytes]) -> PullRequest:
+        """Merges the incident's pull request under the rules, with a head that is proven to be the signed change.
 
-        Everything is read again here, permissions of the approvers included. A pull request that is merged already is
-        answered as such. Raises NotReady (wait), NeedsPerson (it never will be by itself), Conflict (the head moved).
+        Everything is read again here, permissions of the approvers included. ``patch`` gets the signed bytes; it is asked
+        only in a process that did not make the pull request. One that is merged already is answered as such. Raises
+        NotReady (wait), NeedsPerson (it never will be by itself), Conflict (the head moved), Refused (this run cannot
+        check the signature).
         """
         entry = self.own(key, record)
         status = self.status(entry)
@@ -194,6 +198,7 @@ class PullRequests:
                 hint="It is merged when that has happened.",
                 code=blockers[0].code,
             )
+        self._prove(entry, key, record, patch)
         if self._settings.dry_run:
             self._described.append(
                 f"GitHub: merge pull request #{entry.number} ({self._settings.github.merge_method}) at {entry.head_sha[:12]}"
@@ -203,8 +208,31 @@ class PullRequests:
         if sha:
             # GitHub has just said so; the proof of the step asks once more, for all there is to know.
             made = entry.model_copy(update={"state": "merged", "merge_sha": sha})
+            self._decided[entry.number] = (sha, status.reviews)
             return with_reviews(made, status.reviews)
         return with_reviews(self.merged(entry, self.status(entry, brief=True)), status.reviews)
+
+    def _prove(self, entry: PullRequest, key: str, record: Record, patch: Callable[[], bytes]) -> None:
+        """The head holds exactly the signed change, or the former bytes that a revert restores, on the deployed branch.
+
+        That the record calls a commit ours, and that GitHub attributes it to us, is no proof: both can be forged by who may
+        edit the incident and push to the branch. What the commit was made of cannot.
+        """
+        made = self._made.get((key, entry.attempt, entry.role))
+        if made is not None and made.head_sha == entry.head_sha:
+            return
+        if entry.role == "fix":
+            draft = drafts.fix(self._settings, self._reader, key, record, patch(), summary="", url="")
+        else:
+            draft, _undone = drafts.revert(self._settings, self._reader, key, record, reason="")
+        try:
+            self._publisher.prove(entry.head_sha, draft)
+        except Refused as error:
+            raise NeedsPerson(
+                f"Pull request #{entry.number} is not merged by selfheal. {error.message}",
+                hint="Somebody wrote to the branch after it was made. Merge it by hand if what it holds now is wanted.",
+                code="not-as-signed",
+            ) from error
 
     def _merge(self, entry: PullRequest, key: str, record: Record) -> str:
         """The SHA that the merge made; "" where only a look tells, since the answer was lost or somebody was first."""
@@ -262,6 +290,19 @@ class PullRequests:
         ``status`` saves asking again. Raises NotReady when GitHub does not show it merged.
         """
         return self._watcher.merged(pull_request, status or self.status(pull_request))
+
+    def merged_now(self, pull_request: PullRequest) -> tuple[PullStatus, PullRequest]:
+        """`status` and `merged` as GitHub shows them now.
+
+        Whom a merge of this process was decided on was read right before it, and is not asked once more. Raises NotReady.
+        """
+        sha, reviews = self._decided.get(pull_request.number, ("", ()))
+        status = self.status(pull_request, brief=bool(sha))
+        if sha and status.merge_sha == sha:
+            status = replace(status, reviews=reviews)
+        elif sha:
+            status = self.status(pull_request)
+        return status, self.merged(pull_request, status)
 
     def runs(self, pull_request: PullRequest) -> tuple[WorkflowRun, ...]:
         """Runs of GitHub Actions on the head we wrote. Raises CredentialProblem without actions: read."""

@@ -126,6 +126,12 @@ class Publisher:
             code="pull-request-closed",
         )
 
+    def prove(self, sha: str, draft: Draft) -> None:
+        """Raises Refused, saying what differs, unless the commit is exactly what this draft would write."""
+        problem = self._problem(self._reader.commit(sha), draft)
+        if problem:
+            raise self._strange(sha, draft, problem)
+
     def publish(self, draft: Draft) -> PullRequest:
         """The draft's pull request: found, or written step by step.
 
@@ -173,7 +179,10 @@ class Publisher:
             return _Head(sha, commit.parents[-1], commit.tree)
         if sha in draft.known_heads and self._reader.is_us(commit.author):
             return None
-        raise Refused(
+        raise self._strange(sha, draft, problem)
+
+    def _strange(self, sha: str, draft: Draft, problem: str) -> Refused:
+        return Refused(
             f"The branch {draft.branch} holds {sha[:12]}, which is not what we would write: {problem}.",
             hint="Nothing of it is taken over. Remove the branch, or take the incident over.",
             code="not-ours",

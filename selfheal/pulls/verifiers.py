@@ -70,10 +70,9 @@ class MergedVerifier:
         """Raises ProofRefused when it is not merged or not this incident's."""
         try:
             entry = self._pulls.own(key, record)
-            status = self._pulls.status(entry)
+            status, merged = self._pulls.merged_now(entry)
             if not status.ours:
                 raise ProofRefused(_not_ours(entry, status))
-            merged = self._pulls.merged(entry, status)
         except (Refused, NotReady) as error:
             raise ProofRefused(error.message, hint=error.hint, code=error.code) from error
         return PullRequestMerged(incident=key, attempt=record.attempt, pull_request=merged)
@@ -87,12 +86,17 @@ class ReworkVerifier:
 
     def verify(self, key: str, record: Record) -> Proof:
         """Raises ProofRefused when GitHub shows no reason to make the change again."""
-        if record.pull_request is not None and record.state is State.PR_CREATED:
-            reason = wants_rework(self._pulls.status(self._pulls.own(key, record)))
-        elif not self._pulls.signature_holds(key, record):
-            reason = "This run cannot check the signature on the change; the gate judges it again."
+        entry = record.pull_request if record.state is State.PR_CREATED else None
+        unsigned = not self._pulls.signature_holds(key, record)
+        if entry is not None:
+            status = self._pulls.status(self._pulls.own(key, record))
+            reason = wants_rework(status)
+            # A revert has no signature, and what people wrote to the branch is never made again.
+            unsigned &= entry.role == "fix" and status.state == "open" and status.ours and status.as_written
         else:
-            reason = self._pulls.stale(key, record)
+            reason = "" if unsigned else self._pulls.stale(key, record)
+        if unsigned and not reason:
+            reason = "This run cannot check the signature on the change; the gate judges it again."
         if not reason:
             raise ProofRefused(f"GitHub shows no reason to make the change of {key} again.")
         return Reworked(incident=key, attempt=record.attempt, reason=reason)

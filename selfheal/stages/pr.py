@@ -73,12 +73,15 @@ def _open(work: Work) -> None:
     try:
         work.crew(context, "PR Manager")
     except SelfhealError as error:
-        if error.code not in _AGAIN or work.record.state is not State.FIX_GENERATED:
-            raise
-        # GitHub is asked again whether that is so; then the change is made and judged anew.
-        work.step(State.FIX_IN_PROGRESS, {"note": error.message[:300]})
-        work.summary = f"The change is made again: {error.message}"
-        return
+        _make_again(work, error, State.FIX_GENERATED)
+
+
+def _make_again(work: Work, error: SelfhealError, state: State) -> None:
+    """Back to the fix where that mends ``error``: GitHub, or the signature, is asked again whether it is so."""
+    if error.code not in _AGAIN or work.record.state is not state:
+        raise error
+    work.step(State.FIX_IN_PROGRESS, {"note": error.message[:300]})
+    work.summary = f"The change is made again: {error.message}"
 
 
 def _tells(to: State, record: Record) -> Comment | None:
@@ -107,6 +110,9 @@ def _settle(work: Work) -> None:
         work.crew(context, "PR Manager")
     except NotReady as error:
         raise Waiting(error.message) from error
+    except SelfhealError as error:
+        # Another run's key signed it: judged and signed anew, the same change keeps its pull request and approvals.
+        _make_again(work, error, State.PR_CREATED)
 
 
 def _await(work: Work) -> tuple[dict[str, Any], str]:

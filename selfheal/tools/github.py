@@ -9,7 +9,20 @@ from pydantic import BaseModel, Field
 from selfheal import progress
 from selfheal.errors import Refused
 from selfheal.tools.base import BoundArguments, StageTool, told
+from selfheal.tools.context import StageContext
 from selfheal.tools.standing import current, stands
+
+
+def _signed(context: StageContext) -> bytes:
+    """The stored patch of the change that the gate signed. Raises Refused when it signed none."""
+    change = context.record.change
+    if change is None or change.patch is None or not change.signature:
+        raise Refused(
+            f"{context.key} has no change that the gate signed.",
+            hint="The gate signs it first.",
+            code="unsigned",
+        )
+    return context.manager.get_patch(context.key, change.patch)
 
 
 class PullRequestCreateTool(StageTool):
@@ -29,16 +42,12 @@ class PullRequestCreateTool(StageTool):
             reason = "; ".join(verification.reasons) if verification is not None else ""
             made = pulls.revert(incident_key, record, reason=reason or "The fix made things worse.")
         else:
-            change = record.change
-            if change is None or change.patch is None or not change.signature:
-                raise Refused(
-                    f"{incident_key} has no change that the gate signed.",
-                    hint="The gate signs it first.",
-                    code="unsigned",
-                )
-            patch = context.manager.get_patch(incident_key, change.patch)
             made = pulls.create(
-                incident_key, record, patch, summary=context.incident.summary, url=context.incident.url
+                incident_key,
+                record,
+                _signed(context),
+                summary=context.incident.summary,
+                url=context.incident.url,
             )
         progress.emit("pull-request", number=made.number, url=made.url)
         return {"number": made.number, "url": made.url, "branch": made.branch, "role": made.role}
@@ -95,7 +104,7 @@ class PullRequestMergeTool(StageTool):
                 hint="Leave the pull request open.",
                 code="mode",
             )
-        merged = context.pulls().merge(incident_key, context.record)
+        merged = context.pulls().merge(incident_key, context.record, lambda: _signed(context))
         return {
             "number": merged.number,
             "merge_sha": merged.merge_sha,

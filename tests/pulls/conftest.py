@@ -61,6 +61,12 @@ class Shop:
     def __init__(self, server: GitHubEmulator) -> None:
         self.server = server
         self.clock = FakeClock()
+        #: The bytes of the last change that `create` published.
+        self.signed = b""
+
+    def stored(self) -> bytes:
+        """The signed patch as the incident holds it."""
+        return self.signed
 
     def settings(self, **groups: Any) -> Settings:
         endpoints = {
@@ -126,7 +132,7 @@ class Shop:
 
     def create(self, pulls: PullRequests | None = None, **patch: Any) -> tuple[PullRequest, Record]:
         """A pull request and the record after it."""
-        data = self.patch(**patch)
+        data = self.signed = self.patch(**patch)
         record = self.record(data)
         made = (pulls or self.pulls()).create(KEY, record, data, summary="Checkout is down", url="")
         return made, record.model_copy(update={"state": State.PR_CREATED, "pull_requests": (made,)})

@@ -114,5 +114,5 @@ def test_a_free_change_stays_one_whatever_the_record_says_later(shop, edit):
     shop.server.approve(REPOSITORY, made.number, "erin")
     shop.server.set_checks(REPOSITORY, made.head_sha, "success")
     with pytest.raises(NotReady) as refused:
-        shop.pulls().merge(KEY, edit(record).model_copy(update={"pull_requests": (made,)}))
+        shop.pulls().merge(KEY, edit(record).model_copy(update={"pull_requests": (made,)}), lambda: patch)
     assert refused.value.code == "free-change"

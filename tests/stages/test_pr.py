@@ -56,7 +56,7 @@ class FakePulls:
         self.asked += 1
         return self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
 
-    def merge(self, key, record):
+    def merge(self, key, record, patch):
         self.merges += 1
         self.statuses = [replace(READY, state="merged", merge_sha="c" * 40)]
         return ENTRY.model_copy(update={"state": "merged", "merge_sha": "c" * 40})

@@ -139,6 +139,52 @@ def test_a_person_merges_something_else_on_the_branch(stage):
     assert record.state is S.INCIDENT_RESOLVED
 
 
+def test_a_person_goes_on_from_our_branch(stage):
+    """Approved or not: what a person put on top is theirs to merge, and is told so."""
+    crew = stage("cart-image-tag", approve_after=None)
+    crew.heal("INC-1")
+    sha = crew.world.github.push_as("mara", "selfheal/inc-1-1", {"NOTES.md": "mine\n"}, repository=REPOSITORY)
+    crew.world.github.set_checks(REPOSITORY, sha, "success")
+    crew.world.github.approve(REPOSITORY, 1, "jonas")
+    crew.later()
+    crew.heal("INC-1")
+    assert crew.state("INC-1") is S.INCIDENT_REQUIRES_HUMAN
+    assert crew.pulls()[0].state == "open"
+    assert any("There are commits of mara" in text for text in crew.comments("INC-1"))
+
+
+def test_a_push_in_our_name_is_not_merged_however_it_is_approved(stage):
+    """Whoever may edit the incident and push can make a commit look like ours everywhere but in what it holds."""
+    crew = stage("cart-image-tag", approve_after=None)
+    crew.heal("INC-1")
+    path = "deploy/cart/deployment.yaml"
+    text = crew.world.applications["shop"].files[path].decode().replace("replicas: 2", "replicas: 0")
+    github = crew.world.github
+    sha = github.push_as(github.bot, "selfheal/inc-1-1", {path: text}, repository=REPOSITORY)
+    github.set_checks(REPOSITORY, sha, "success")
+    github.approve(REPOSITORY, 1, "jonas")
+    crew.issue("INC-1").properties["selfheal"]["pull_requests"][-1]["head_sha"] = sha
+    crew.later()
+    crew.heal("INC-1")
+    assert crew.state("INC-1") is S.INCIDENT_REQUIRES_HUMAN
+    assert crew.pulls()[0].state == "open"
+    assert any("which is not what we would write" in text for text in crew.comments("INC-1"))
+
+
+def test_the_key_of_the_run_that_signed_is_gone(stage):
+    """The same change is signed anew and merged, with the pull request and the approval that it has."""
+    crew = stage("cart-image-tag", approve_after=None)
+    crew.heal("INC-1")
+    crew.world.github.approve(REPOSITORY, 1, "jonas")
+    crew.later()
+    crew.environ["SELFHEAL_SIGNING_KEY"] = "fedcba9876543210" * 4
+    crew.heal("INC-1")
+    record = crew.record("INC-1")
+    assert record.state is S.INCIDENT_RESOLVED
+    assert record.pull_request.approved_by == ("jonas",)
+    assert len(crew.pulls()) == 1
+
+
 def test_a_person_closes_the_pull_request(stage):
     crew = stage("cart-image-tag", approve_after=None)
     crew.heal("INC-1")
