@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,6 +14,7 @@ from selfheal.cli.doctor import doctor
 from selfheal.clock import SystemClock
 from selfheal.doctor import cluster, examine, exit_code, github, jira, machine, others
 from selfheal.pulls.setting import Guard, Schedule, Setting
+from selfheal.repair import isolation
 from selfheal.sandbox.world import World
 
 WORKFLOW = "on:\n  schedule:\n    - cron: '7 * * * *'\njobs: {}\n"
@@ -182,4 +184,26 @@ def test_what_is_not_installed_is_named(tmp_path):
     checks = list(machine.checks({"PATH": str(tmp_path), "GITHUB_ACTIONS": "true"}))
     assert "a job of GitHub Actions" in checks[0].what
     assert said(checks, "missing") == ["git was not found"]
-    assert len(said(checks, "warning")) == 2
+
+
+def test_renderers_are_looked_for_as_repair_does(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "executable", str(tmp_path / "bin" / "python"))
+    environ = {"PATH": str(tmp_path / "path"), "SELFHEAL_HELM": str(tmp_path / "helm")}
+    settings = config.load(environ=environ)
+    first = list(machine.renderers(settings, environ))
+    told = said(first, "warning")[:2]
+    assert told[0] == "kubectl was not found" and "SELFHEAL_HELM" in told[1]
+    for path in (tmp_path / "bin" / "kubectl", tmp_path / "helm"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("#!/bin/sh\n")
+        path.chmod(0o755)
+    again = list(machine.renderers(settings, environ))
+    assert said(again, "ok")[:2] == [
+        f"kubectl is there ({tmp_path}/bin/kubectl)", f"helm is there ({tmp_path}/helm)",
+    ]  # fmt: skip
+
+
+def test_a_machine_that_leaves_renderers_the_network_is_told_with_the_fix(monkeypatch):
+    monkeypatch.setattr(isolation, "isolation", lambda: isolation.Isolation((), "unshare is not installed"))
+    (check,) = [found for found in machine.renderers(config.load(environ={}), {}) if "network" in found.what]
+    assert check.result == "warning" and check.why and "namespaces" in check.fix

@@ -33,6 +33,7 @@ def examine(environ: Mapping[str, str], clock: Clock) -> Iterator[Check]:
             "configuration", "failed", error.message, "Nothing else can be checked without it.", error.hint
         )
         return
+    yield from machine.renderers(settings, environ)
     yield from others.configuration(settings)
     for area, checks in AREAS:
         try:

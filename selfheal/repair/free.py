@@ -88,6 +88,7 @@ def judged(
         return (passed, broken, *rest), ()
     proposal = policy.Proposal(files, differs.before, differs.after, registries, now, free=True)
     told = f"{len(fields)} rendered fields change" if fields else "Nothing that is rendered changes"
+    told += f"; {programs.caveat}" if programs.caveat else ""
     verdicts = (
         passed,
         PolicyVerdict(rule="render-contract", passed=True, detail=told),

@@ -125,6 +125,8 @@ def _judged(
     told = f"{len(proof.proven.changes)} fields" + (
         f"; reaches {', '.join(str(item) for item in reached)}" if reached else ""
     )
+    caveat = derived.locator.tools.caveat
+    told += f"; {caveat}" if caveat else ""
     passed.append(PolicyVerdict(rule="render-contract", passed=True, detail=told[:400]))
     registries = registries_in(derived.locator.view, derived.located, proof)
     version = derived.locator.tools.capabilities.version

@@ -7,7 +7,6 @@ time, memory, processes and output.
 
 from __future__ import annotations
 
-import functools
 import os
 import resource
 import shutil
@@ -24,13 +23,23 @@ from selfheal.errors import ConfigurationProblem, NeedsPerson
 from selfheal.incidents.record import Analysis
 from selfheal.redaction import redactor
 from selfheal.repair.capabilities import Capabilities, capabilities
+from selfheal.repair.isolation import isolation
 
 TIMEOUT = 30.0
 OUTPUT = 64_000_000
 _MEMORY = 4_000_000_000
 _FILES = 256
 _KEPT = 200
-_UNSHARE = ("unshare", "--user", "--map-root-user", "--net")
+
+
+def located(name: str, given: str = "", path: str | None = None) -> str:
+    """Where a program is, resolved: as ``given``, else beside this Python, else on ``path`` (PATH). "" when nowhere."""
+    beside = Path(sys.executable).parent / name
+    if not given and beside.is_file():
+        found: str | None = str(beside)
+    else:
+        found = shutil.which(given or name, path=path)
+    return str(Path(found).resolve()) if found else ""
 
 
 class RenderFailed(NeedsPerson):
@@ -65,19 +74,23 @@ class Tools:
     def find(self, name: str) -> str:
         """The program's path. Raises ConfigurationProblem when it is not there."""
         given = self._given[name]
-        beside = Path(sys.executable).parent / name
-        found = shutil.which(given) if given else (str(beside) if beside.is_file() else shutil.which(name))
+        found = located(name, given)
         if not found:
             raise ConfigurationProblem(
                 f"{name} was not found{f' at {given}' if given else ''}; it renders the repository.",
                 hint=f"Install {name}, or name it in SELFHEAL_{name.upper()}; scripts/renderers fetches both.",
             )
-        return str(Path(found).resolve())
+        return found
+
+    @property
+    def caveat(self) -> str:
+        """What people have to know of what was rendered so far, "" when there is nothing."""
+        return isolation().caveat if self.renders else ""
 
     def run(self, name: str, arguments: list[str], folder: Path) -> str:
         """What the program prints, run in ``folder``. Raises RenderFailed with what it complained about."""
         self.renders += 1
-        command = [*_isolation(), self.find(name), *arguments]
+        command = [*isolation().prefix, self.find(name), *arguments]
         with (
             tempfile.TemporaryDirectory(prefix="selfheal-home-") as home,
             tempfile.TemporaryFile() as output,
@@ -141,19 +154,6 @@ def _limits() -> None:
         _soft, hard = resource.getrlimit(what)
         bounded = bound if hard == resource.RLIM_INFINITY else min(bound, hard)
         resource.setrlimit(what, (bounded, bounded))
-
-
-@functools.cache
-def _isolation() -> tuple[str, ...]:
-    """The prefix that takes the network away, () where the system does not allow it."""
-    program = shutil.which("unshare")
-    if program is None:
-        return ()
-    command = (program, *_UNSHARE[1:])
-    done = subprocess.run(
-        [*command, "true"], capture_output=True, timeout=10, check=False, env={"PATH": "/usr/bin:/bin"}
-    )
-    return command if done.returncode == 0 else ()
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from selfheal.errors import ConfigurationProblem
+from selfheal.repair import isolation as isolating
 from selfheal.repair import tools as module
-from selfheal.repair.tools import RenderFailed, Tools
+from selfheal.repair.isolation import Isolation, isolation, remedy, tried
+from selfheal.repair.tools import RenderFailed, Tools, located
 
 
 def _program(path: Path, body: str) -> str:
@@ -29,7 +31,7 @@ def test_a_program_gets_an_empty_environment(tmp_path: Path, monkeypatch: pytest
 
 
 def test_a_program_has_no_network(tmp_path: Path) -> None:
-    if not module._isolation():
+    if not isolation().prefix:
         pytest.skip("this system gives no network namespaces")
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
@@ -53,6 +55,71 @@ def test_a_program_has_no_network(tmp_path: Path) -> None:
         server.close()
         thread.join()
         assert not reached.is_set()
+
+
+@pytest.fixture
+def refused(monkeypatch: pytest.MonkeyPatch) -> Isolation:
+    found = Isolation((), "the system refuses a network namespace (unshare: write failed)")
+    monkeypatch.setattr(module, "isolation", lambda: found)
+    return found
+
+
+def test_without_isolation_it_is_said(tmp_path: Path, refused: Isolation) -> None:
+    tools = Tools(helm=_program(tmp_path / "helm", "echo rendered"))
+    assert tools.caveat == "", "nothing was rendered yet"
+    assert tools.run("helm", [], tmp_path).strip() == "rendered"
+    assert tools.caveat == refused.caveat and "write failed" in tools.caveat
+
+
+def test_why_there_is_no_isolation_is_told(tmp_path: Path) -> None:
+    refusing = _program(tmp_path / "unshare", "echo 'unshare: write failed /proc/self/uid_map' >&2; exit 1")
+    assert tried(refusing) == Isolation(
+        (), "the system refuses a network namespace (unshare: write failed /proc/self/uid_map)"
+    )
+    assert "not installed" in tried(None).problem
+    assert tried(_program(tmp_path / "willing", "exit 0")).prefix[0] == str(tmp_path / "willing")
+
+
+def test_the_log_says_once_that_the_network_is_in_reach(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(isolating, "tried", lambda _program: Isolation((), "unshare is not installed"))
+    isolation.cache_clear()
+    try:
+        for _time in range(2):
+            assert not isolation().prefix
+        assert [row.levelname for row in caplog.records] == ["WARNING"]
+        assert "network in reach" in caplog.text
+    finally:
+        isolation.cache_clear()
+
+
+@pytest.mark.parametrize(("name", "forbids", "allows"), isolating.SWITCHES)
+def test_the_switch_that_forbids_it_is_named(tmp_path: Path, name: str, forbids: str, allows: str) -> None:
+    switch = tmp_path / name.lstrip("/")
+    switch.parent.mkdir(parents=True)
+    switch.write_text(f"{forbids}\n")
+    assert f"{switch.name}={allows}" in remedy(tmp_path)
+    switch.write_text(f"{allows}\n")
+    assert "sysctl" not in remedy(tmp_path)
+
+
+def test_a_program_is_looked_for_where_it_is_named_beside_python_and_on_the_path(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder in ("given", "beside", "path"):
+        (tmp_path / folder).mkdir()
+        _program(tmp_path / folder / "helm", "exit 0")
+    monkeypatch.setattr(module.sys, "executable", str(tmp_path / "beside" / "python"))
+    path = str(tmp_path / "path")
+    assert located("helm", str(tmp_path / "given" / "helm"), path) == str(tmp_path / "given" / "helm")
+    assert located("helm", "", path) == str(tmp_path / "beside" / "helm")
+    (tmp_path / "beside" / "helm").unlink()
+    assert located("helm", "", path) == str(tmp_path / "path" / "helm")
+    assert located("helm", str(tmp_path / "nowhere"), path) == "", (
+        "what is named and not there is not guessed"
+    )
+    assert located("helm", "", str(tmp_path)) == ""
 
 
 def test_endless_work_and_endless_output_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
