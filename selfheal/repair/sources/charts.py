@@ -17,6 +17,7 @@ from selfheal.repair.edits.splice import Text
 from selfheal.repair.goal import Goal, Move
 from selfheal.repair.goal import merged as joined
 from selfheal.repair.objects import Object, alike, ref
+from selfheal.repair.sources.composed import between, recomposed
 from selfheal.repair.sources.interface import Attempt, Unit
 from selfheal.repair.sources.layers import Layer, Path, layers, merged, walk
 from selfheal.repair.sources.sites import Session
@@ -32,6 +33,7 @@ _BLOCKS = frozenset(
     {"resources", "env", "nodeSelector", "tolerations", "affinity", "securityContext", "readinessProbe", "command",
      "livenessProbe", "startupProbe", "imagePullSecrets", "args", "volumes", "volumeMounts", "strategy"}
 )  # fmt: skip
+_ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 _ABSENT = object()
 Trial = Callable[[dict[str, bytes | None], Sequence[Goal]], bool]
 
@@ -113,6 +115,8 @@ def _unsaid(tree: Any, goal: Goal, objects: Sequence[Object], words: set[str]) -
         for at, value in walk(tree):
             if at[-1].lower() in ("tag", "imagetag", "version") and value in ("", None):
                 yield Candidate(at, tag)
+    if goal.before is None:
+        yield from _switches(tree, words)
     obj = next((item for item in objects if ref(item, goal.object.namespace) == goal.object), {})
     homes = [
         at
@@ -128,6 +132,14 @@ def _unsaid(tree: Any, goal: Goal, objects: Sequence[Object], words: set[str]) -
             for start in (None, around):
                 with suppress(EditRefused):
                     yield Candidate((*home, key), with_set(start, rest, goal.value))
+
+
+def _switches(tree: Any, words: set[str]) -> Iterator[Candidate]:
+    """Switches that leave out what they are named for: whether that is what is wanted, rendering tells."""
+    for at, value in walk(tree):
+        named = {word.lower() for token in at[-2:] for word in _WORD.findall(token)}
+        if value is False and words & named:
+            yield Candidate(at, True)
 
 
 def _words(goal: Goal) -> set[str]:
@@ -214,7 +226,12 @@ def _spellings(name: str) -> list[str]:
 
 
 def _leaf(at: Path, value: Any, goal: Goal) -> Iterator[Candidate]:
-    if value is None or isinstance(value, bool) != isinstance(goal.before, bool):
+    if value is None:
+        return
+    if isinstance(value, bool) != isinstance(goal.before, bool):
+        # A truth that a template puts into quotes.
+        if isinstance(value, bool) and goal.before == _spelled(value) and goal.value in ("true", "false"):
+            yield Candidate(at, goal.value == "true")
         return
     if alike(value, goal.before):
         if goal.op == "remove":
@@ -228,15 +245,20 @@ def _leaf(at: Path, value: Any, goal: Goal) -> Iterator[Candidate]:
     if not part or (len(part) < 2 and not part.isdecimal()):
         return
     for match in re.finditer(re.escape(part), goal.before):
-        head, tail = goal.before[: match.start()], goal.before[match.end() :]
-        if (
-            goal.value.startswith(head)
-            and goal.value.endswith(tail)
-            and len(goal.value) > len(head) + len(tail)
-        ):
-            new = goal.value[len(head) : len(goal.value) - len(tail)]
-            if new != part:
-                yield Candidate(at, _typed(new, value))
+        new = between(goal.value, goal.before[: match.start()], goal.before[match.end() :])
+        if new and new != part:
+            yield Candidate(at, _typed(new, value))
+    if isinstance(value, str):
+        yield from _composed(at, value, goal.before, goal.value)
+
+
+def _composed(at: Path, value: str, before: str, wanted: str) -> Iterator[Candidate]:
+    """A text of the values that holds more than the field: a template of its own, or the field as a part of it."""
+    for text in recomposed(value, _ACTION, before, wanted):
+        yield Candidate(at, text)
+    if 1 < len(before) < len(value):
+        for match in re.finditer(rf"(?<![\w.-]){re.escape(before)}(?![\w.-])", value):
+            yield Candidate(at, value[: match.start()] + wanted + value[match.end() :])
 
 
 def _typed(new: Any, like: Any) -> Any:

@@ -145,6 +145,12 @@ class OperationsSite(Site):
                 continue
             if wanted[: len(path)] == path:
                 return position, goal.path[len(path) :]
+            named = goal.path[len(path) - 1 : len(path)]
+            if path[-1:] == ("-",) and wanted[: len(path) - 1] == path[:-1] and named:
+                # An item that is put at the end of a list, known by its name.
+                value = operation.get("value")
+                if isinstance(value, dict) and named[0] == f"name={value.get('name')}":
+                    return position, goal.path[len(path) :]
         return None
 
     def _number(self, path: tuple[str, ...], index: int) -> str:
@@ -171,7 +177,13 @@ class OperationsSite(Site):
         outer = session.file(self.path).text
         text = Text(str(pointer.resolve(outer.values[0], self.at, ""))) if self.at else outer
         operation = self.operations[position]
-        if operation.get("op") == "remove" or (goal.op == "remove" and not rest):
+        if isinstance(goal, Move):
+            at = (str(position), "value", *rest)
+            if rest:
+                alter(text, 0, at, goal)
+            else:
+                text.set(0, (*at, "name"), str(goal.value).removeprefix("name="))
+        elif operation.get("op") == "remove" or (goal.op == "remove" and not rest):
             # Without the operation the field is what the base says.
             text.remove(0, (str(position),))
         elif goal.op == "remove":

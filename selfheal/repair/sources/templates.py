@@ -20,6 +20,7 @@ from selfheal.repair.edits.file import decode
 from selfheal.repair.edits.nodes import EditRefused
 from selfheal.repair.goal import Goal, Move, merged
 from selfheal.repair.objects import Object, documents, load
+from selfheal.repair.sources import masks
 from selfheal.repair.sources.interface import Attempt
 from selfheal.repair.view import View
 
@@ -27,6 +28,8 @@ _DEFINE = re.compile(r"\{\{-?\s*define\s+\"([^\"]+)\"")
 _INCLUDE = re.compile(r"(\{\{-?\s*(?:include|template)\s+\")([^\"]+)(\")")
 _END = r"(?=[ \t]*(?:[,}\]].*|#.*)?\r?$)"
 _BEGIN = r"(?:^|(?<=[{,\[]))"
+_ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+_BARE = re.compile(r"-?\d+|true|false")
 MOST = 40
 _ABSENT = object()
 
@@ -41,7 +44,11 @@ def attempts(view: View, chart: str, template: str, goals: Sequence[Goal], obj: 
     except EditRefused:
         return
     mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
-    for new in islice(chain(_edits(text, merged(goals), obj), _includes(view, chart, text, goals)), MOST):
+    wanted = merged(goals)
+    found = chain(
+        masks.edits(text, wanted, obj), _edits(text, wanted, obj), _includes(view, chart, text, goals)
+    )
+    for new in islice(found, MOST):
         yield Attempt({template: mark + new.encode("utf-8")}, f"edits {template}")
 
 
@@ -82,6 +89,7 @@ def _literals(text: str, goal: Goal) -> Iterator[str]:
         for match in pattern.finditer(text):
             value = emit.scalar(goal.value, style=match.group(2), flow=True)
             yield text[: match.start()] + match.group(1) + value + text[match.end() :]
+    yield from _numbers(text, goal)
     if not isinstance(goal.before, str) or not isinstance(goal.value, str):
         return
     for quote in ("'", '"'):
@@ -91,6 +99,19 @@ def _literals(text: str, goal: Goal) -> Iterator[str]:
             yield text[:start] + emit.scalar(goal.value, style=quote) + text[start + len(spelled) :]
             start = text.find(spelled, start + 1)
     yield from _parts(text, goal)
+
+
+def _numbers(text: str, goal: Goal) -> Iterator[str]:
+    """A number, or a truth, that an action spells, as the default of a value nobody gave."""
+    before, value = (
+        str(item).lower() if isinstance(item, bool) else str(item) for item in (goal.before, goal.value)
+    )
+    if not _BARE.fullmatch(before) or not _BARE.fullmatch(value):
+        return
+    for action in _ACTION.finditer(text):
+        for match in re.finditer(rf"(?<![\w.$\"'-]){re.escape(before)}(?![\w.\"'-])", action.group()):
+            start = action.start() + match.start()
+            yield text[:start] + value + text[start + len(before) :]
 
 
 def _parts(text: str, goal: Goal) -> Iterator[str]:

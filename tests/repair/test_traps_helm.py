@@ -1,0 +1,122 @@
+"""Helm: values that reach a field by a detour, and edits that would reach too far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from selfheal.incidents.record import ObjectRef
+from selfheal.repair.tools import Tools
+from selfheal.repository.foldertree import FolderTree
+from tests.repair.support import solved
+
+Make = Callable[[dict[str, str]], FolderTree]
+CART = ObjectRef(kind="Deployment", namespace="shop", name="shop-cart")
+BOX = "/spec/template/spec/containers/name=app"
+CHART, VALUES, TEMPLATE = "chart/Chart.yaml", "chart/values.yaml", "chart/templates/cart.yaml"
+ABOUT = "apiVersion: v2\nname: shop\nversion: 1.0.0\n"
+
+
+def workload(body: str, name: str = "{{ .Release.Name }}-cart") -> str:
+    return f"""\
+apiVersion: apps/v1
+kind: Deployment
+metadata:
+  name: {name}
+spec:
+  selector: {{matchLabels: {{app: cart}}}}
+  template:
+    metadata: {{labels: {{app: cart}}}}
+    spec:
+      containers:
+      - name: app
+        image: acme/cart:1
+{body}"""
+
+
+def chart(values: str, body: str) -> dict[str, str]:
+    return {CHART: ABOUT, VALUES: values, TEMPLATE: workload(body)}
+
+
+HOST, PORT = f"{BOX}/env/name=HOST/value", f"{BOX}/ports/0/containerPort"
+AFFINITY = "/spec/template/spec/affinity/nodeAffinity"
+TERMS = f"{AFFINITY}/requiredDuringSchedulingIgnoredDuringExecution/nodeSelectorTerms/0/matchExpressions/0"
+
+
+@pytest.mark.parametrize(
+    ("values", "body", "wanted", "path", "old", "new"),
+    [
+        ("zone: example.org\nhost: 'bd.{{ .Values.zone }}'\n", "        env: [{name: HOST, value: {{ tpl .Values.host . | quote }}}]\n",
+         [(HOST, "db.example.org")], VALUES, "bd.", "db."),
+        ("env:\n- HOST=bd\n",
+         "        env:\n        {{- range .Values.env }}\n        - name: {{ (split \"=\" .)._0 }}\n"
+         "          value: {{ (split \"=\" .)._1 }}\n        {{- end }}\n",
+         [(HOST, "db")], VALUES, "HOST=bd", "HOST=db"),
+        ("host: true\n", "        env: [{name: HOST, value: {{ .Values.host | quote }}}]\n", [(HOST, "false")], VALUES, "true", "false"),
+        ("probe: {enabled: false, path: /ready}\n",
+         "        {{- if .Values.probe.enabled }}\n        readinessProbe:\n          httpGet: {path: {{ .Values.probe.path }}, port: 80}\n"
+         "        {{- end }}\n",
+         [(f"{BOX}/readinessProbe", {"httpGet": {"path": "/ready", "port": 80}})], VALUES, "false", "true"),
+        ("x: 1\n", "        ports: [{containerPort: {{ .Values.port | default 8081 }}}]\n", [(PORT, 8080)], TEMPLATE, "8081", "8080"),
+        ("x: 1\n", "        env: [{name: HOST, value: {{ default \"bd\" .Values.host }}}]\n", [(HOST, "db")], TEMPLATE, '"bd"', '"db"'),
+        ("limits: &all {memory: 64Mi}\nother: *all\nresources:\n  limits: *all\n", "        resources: {{ toJson .Values.resources }}\n",
+         [(f"{BOX}/resources/limits/memory", "128Mi")], VALUES, "limits: *all", "limits:\n    memory: 128Mi"),
+        ("port: 80\nport: 8081\n", "        ports: [{containerPort: {{ .Values.port }}}]\n", [(PORT, 8080)], VALUES, "8081", "8080"),
+        ("x: 1\n",
+         "      affinity:\n        nodeAffinity:\n          requiredDuringSchedulingIgnoredDuringExecution:\n            nodeSelectorTerms:\n"
+         "            - matchExpressions:\n              - {key: disk, operator: In, values: [sssd]}\n",
+         [(f"{TERMS}/values/0", "ssd")], TEMPLATE, "sssd", "ssd"),
+        ("x: 1\n", "        env:\n        - name: HOST\n          value: db\n",
+         [(f"{BOX}/env/name=PORT", {"name": "PORT", "value": "80"})], TEMPLATE,
+         "          value: db\n", "          value: db\n        - name: PORT\n          value: \"80\"\n"),
+    ],
+)  # fmt: skip
+def test_the_detour_is_followed(
+    repository: Make,
+    tools: Tools,
+    values: str,
+    body: str,
+    wanted: list[tuple[Any, ...]],
+    path: str,
+    old: str,
+    new: str,
+) -> None:
+    files = chart(values, body)
+    assert solved(repository(files), tools, CART, *wanted) == {path: files[path].replace(old, new)}
+
+
+@pytest.mark.parametrize(
+    ("values", "port"),
+    [("work:\n  cart: {port: 8081}\n  web: {port: 8081}\n", "range $name, $item := .Values.work"),
+     ("work:\n- {name: cart, port: 8081}\n- {name: web, port: 8081}\n", "range $item := .Values.work")],
+)  # fmt: skip
+def test_one_of_several_workloads_of_a_range_is_edited(
+    repository: Make, tools: Tools, values: str, port: str
+) -> None:
+    name = "$name" if "$name" in port else "$item.name"
+    body = workload(
+        "        ports: [{containerPort: {{ $item.port }}}]\n", f"{{{{ $.Release.Name }}}}-{{{{ {name} }}}}"
+    )
+    tree = repository(
+        {CHART: ABOUT, VALUES: values, TEMPLATE: f"{{{{- {port} }}}}\n---\n{body}{{{{- end }}}}\n"}
+    )
+    assert solved(tree, tools, CART, (PORT, 8080)) == {VALUES: values.replace("8081", "8080", 1)}
+
+
+def test_a_subchart_under_an_alias_is_edited_under_that_name(repository: Make, tools: Tools) -> None:
+    values = "store:\n  port: 5433\npg:\n  port: 5433\n"
+    files = {
+        CHART: ABOUT + "dependencies:\n- {name: pg, alias: store, version: 1.0.0}\n", VALUES: values,
+        "chart/charts/pg/Chart.yaml": ABOUT.replace("shop", "pg"), "chart/charts/pg/values.yaml": "port: 5433\n",
+        "chart/charts/pg/templates/cart.yaml": workload("        ports: [{containerPort: {{ .Values.port }}}]\n"),
+    }  # fmt: skip
+    assert solved(repository(files), tools, CART, (PORT, 5432)) == {VALUES: values.replace("5433", "5432", 1)}
+
+
+def test_a_value_that_two_workloads_use_is_not_changed_for_one(repository: Make, tools: Tools) -> None:
+    body = "        ports: [{containerPort: {{ .Values.port }}}]\n"
+    files = chart("port: 8081\n", body) | {"chart/templates/other.yaml": workload(body, "other")}
+    with pytest.raises(AssertionError):
+        solved(repository(files), tools, CART, (PORT, 8080))
