@@ -5,7 +5,8 @@ The object exists, the key in it does not: it was renamed on one side, or misspe
 
 # How it is recognised
 Keys that variables and volume items ask for are compared with the keys that exist. A waiting container says
-"couldn't find key", a volume "references non-existent config key". References marked optional do not count.
+"couldn't find key", a volume "references non-existent config key". References marked optional do not count. Where
+Secrets were not read (a live cluster's never are), the kubelet's own words are the proof.
 
 # How it is told from its neighbours
 When the whole object is missing it is `config-ref-missing`. A program that complains itself about a variable
@@ -85,12 +86,21 @@ class ConfigKeyMissing(Fault):
             for reference in references(workload.spec):
                 holder = snapshot.get(reference.kind, workload.namespace, reference.name)
                 keys = keys_of(holder) if holder is not None else None
-                if reference.key and keys is not None and reference.key not in keys:
+                unread = holder is None and not snapshot.known(reference.kind, workload.namespace)
+                if reference.key and (unread or (keys is not None and reference.key not in keys)):
                     missing.setdefault((reference.kind, reference.name, reference.key), []).append(reference)
             for (kind, name, key), found in sorted(missing.items()):
                 holder = snapshot.get(kind, workload.namespace, name)
                 if holder is not None:
                     yield _finding(snapshot, workload, holder, key, found)
+                else:
+                    yield from _unread(
+                        snapshot,
+                        workload,
+                        ObjectRef(kind=kind, namespace=workload.namespace, name=name),
+                        key,
+                        found,
+                    )
 
     @override
     def remedy(self, finding: Finding) -> Remedy:
@@ -183,6 +193,39 @@ def _finding(
     )
 
 
+def _unread(
+    snapshot: Snapshot, workload: Workload, holder: ObjectRef, key: str, found: list[Reference]
+) -> Iterator[Finding]:
+    """Without the object only the kubelet knows its keys. The workload is blamed: it is what can be looked at."""
+    told = _told(snapshot, workload, holder, key)
+    if told is None:
+        return
+    fields = list(dict.fromkeys(workload.at(reference.key_pointer) for reference in found))
+    worked = _worked_before(snapshot, workload, holder, key)
+    evidence = [told, on_object(workload.ref, fields[0], key, f"Asked for by {found[0].through}")]
+    yield Finding(
+        fault=ConfigKeyMissing.id,
+        variant=holder.kind.lower(),
+        object=workload.ref,
+        container=found[0].container,
+        confidence=0.9,
+        summary=f"{workload.ref} asks for key {key} of {holder}, which does not have it.",
+        evidence=tuple([*evidence, worked] if worked else evidence),
+        facts={
+            "holder": str(holder),
+            "key": key,
+            "keys": [],
+            "near": "",
+            "near_value": None,
+            "near_used": [],
+            "fields": fields,
+            "workload": workload.ref.model_dump(),
+            "last_good": [] if worked else _last_good(snapshot, workload, None, found),
+        },
+        mitigation=f"kubectl -n {workload.namespace} describe {holder.kind.lower()} {holder.name}",
+    )
+
+
 def _told(snapshot: Snapshot, workload: Workload, holder: ObjectRef, key: str) -> Evidence | None:
     for _container, text, evidence in complaints(snapshot, workload):
         if f"find key {key} in {holder.kind} {holder.namespace}/{holder.name}" in text:
@@ -258,14 +301,20 @@ def _named_alike(found: list[Reference], key: str, near: str | None) -> bool:
 
 
 def _last_good(
-    snapshot: Snapshot, workload: Workload, holder: Object, found: list[Reference]
+    snapshot: Snapshot, workload: Workload, holder: Object | None, found: list[Reference]
 ) -> list[dict[str, Any]]:
-    """The keys older templates asked for at the same places, where the object still has them."""
-    good, keys = [], keys_of(holder) or frozenset()
-    for where in dict.fromkeys(reference.key_pointer for reference in found):
+    """The keys older templates asked for at the same places, where the object still has them; where it was not read
+    (None), where pods of that template serve.
+    """
+    good = []
+    keys = (keys_of(holder) or frozenset()) if holder is not None else None
+    for reference in {item.key_pointer: item for item in found}.values():
+        where = reference.key_pointer
         for older in earlier(snapshot, workload.object):
             value = pointer.resolve(older.spec, where)
-            if isinstance(value, str) and value in keys:
+            if not isinstance(value, str):
+                continue
+            if older.proven and value != reference.key if keys is None else value in keys:
                 good.append({"field": workload.at(where), "value": value, "origin": older.origin})
                 break
     return good

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import pickle
 import random
 import tempfile
 import zlib
@@ -16,6 +14,7 @@ from selfheal.cluster.dump import load_dump
 from selfheal.diagnosis.engine import diagnose
 from selfheal.incidents.record import Target
 from tests.exam.scene import Case, Scene, settled
+from tests.support.forked import forked
 
 WAYS = ("nothing", "namespace", "target", "text", "caller")
 
@@ -84,26 +83,10 @@ def sit(
 
 def _apart(case: Case, scene: Scene, ways: Sequence[str], *, noise: bool, keep: bool) -> list[Mark]:
     """One case in a forked process: what it does to the cluster is gone afterwards."""
-    reading, writing = os.pipe()
-    child = os.fork()
-    if child == 0:
-        os.close(reading)
-        try:
-            answer: Any = _marked(case, scene, ways, noise=noise, keep=keep)
-        except BaseException:  # noqa: BLE001  told to the parent, which raises it
-            import traceback
-
-            answer = traceback.format_exc()
-        with os.fdopen(writing, "wb") as file:
-            pickle.dump(answer, file)
-        os._exit(0)
-    os.close(writing)
-    with os.fdopen(reading, "rb") as file:
-        answer = pickle.load(file)
-    os.waitpid(child, 0)
-    if isinstance(answer, str):
-        raise RuntimeError(f"{case.id}: {answer}")
-    return list(answer)
+    try:
+        return list(forked(lambda: _marked(case, scene, ways, noise=noise, keep=keep)))
+    except RuntimeError as error:
+        raise RuntimeError(f"{case.id}: {error}") from None
 
 
 def _marked(case: Case, scene: Scene, ways: Sequence[str], *, noise: bool, keep: bool) -> list[Mark]:

@@ -104,3 +104,38 @@ def test_lookalike_key_in_binary_data() -> None:
     cluster.add("ConfigMap", "settings", binaryData={"CURRENCY": "RVVS"})
     cluster.deployment("app", asking("CURRENCY"), status=running())
     assert not found(cluster)
+
+
+def from_secret(key: str) -> dict[str, Any]:
+    reference = {"secretKeyRef": {"name": "payments", "key": key}}
+    return {"containers": [container(env=[{"name": "TOKEN", "valueFrom": reference}])]}
+
+
+def unread_secret(
+    before: str | None = None, *, said: str = "couldn't find key tokn in Secret shop/payments"
+) -> Cluster:
+    """Secrets cannot be read, as in every live cluster."""
+    cluster = Cluster()
+    cluster.unread.add("Secret")
+    status = waiting("CreateContainerConfigError", said)
+    older = from_secret(before) if before else None
+    cluster.deployment("app", from_secret("tokn"), before=older, status=status)
+    return cluster
+
+
+def test_kubelet_knows_the_keys_of_a_secret_that_nobody_may_read() -> None:
+    (finding,) = found(unread_secret(before="token"))
+    assert (finding.object.kind, finding.variant) == ("Deployment", "secret")
+    (edit,) = ConfigKeyMissing().remedy(finding).edits
+    assert isinstance(edit.value, LastGood)
+    assert [item["value"] for item in finding.facts["last_good"]] == ["token"]
+
+
+def test_secret_that_nobody_may_read_and_that_lost_its_key_is_for_people() -> None:
+    (finding,) = found(unread_secret(before="tokn"))
+    assert ConfigKeyMissing().remedy(finding).escalate
+    assert any("older ReplicaSet" in item.message for item in finding.evidence)
+
+
+def test_lookalike_secret_that_nobody_may_read_and_nobody_complains_of() -> None:
+    assert not found(unread_secret(said="context deadline exceeded"))

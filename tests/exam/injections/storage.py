@@ -6,7 +6,6 @@ import copy
 from collections.abc import Iterator
 
 from selfheal.sandbox.kubernetes.objects import Key
-from tests.exam.dump import Dump
 from tests.exam.injections.places import PLACES, own, rolled
 from tests.exam.scene import Case, Scene
 
@@ -120,12 +119,6 @@ def volume_cases() -> Iterator[Case]:
 
         def occupied(scene: Scene, part: str, taken=taken) -> None:
             with_volume(claim(storageClassName="manual", volumeName=f"{part}-pv"), **taken)(scene, part)
-
-            def released(dump: Dump) -> None:
-                volume = dump.one("persistentvolumes", f"{part}-pv")
-                volume["status"] = {"phase": "Released"}
-
-            scene.after.append(released)
 
         yield Case(
             app,

@@ -63,12 +63,19 @@ class VolumeController:
 
     def _volume(self, key: Key) -> None:
         volume = self.cluster.store.at(key)
-        if (
-            volume is not None
-            and not dig(volume, "spec", "claimRef")
-            and dig(volume, "status", "phase") != "Available"
-        ):
-            self.cluster.set_status(volume, {"phase": "Available"})
+        if volume is None:
+            return
+        reference = dig(volume, "spec", "claimRef", default={})
+        claim = self.cluster.store.get(
+            "PersistentVolumeClaim", str(reference.get("namespace", "")), str(reference.get("name", ""))
+        )
+        # One that names a claim without its uid is kept for it; one that names a claim that is gone was released.
+        gone = bool(reference.get("uid")) and (
+            claim is None or claim["metadata"]["uid"] != reference.get("uid")
+        )
+        phase = "Released" if gone else "Available" if not reference.get("uid") else ""
+        if phase and dig(volume, "status", "phase") != phase:
+            self.cluster.set_status(volume, {"phase": phase})
 
     def _released(self, key: Key) -> None:
         for volume in self.cluster.store.of("PersistentVolume"):
