@@ -61,6 +61,18 @@ def revision(replica_set: Mapping[str, Any]) -> int:
     return int(text) if text.isdecimal() else 0
 
 
+def _deployment_of(pod: Mapping[str, Any], owner: Mapping[str, Any]) -> str:
+    """The name of the Deployment behind a pod of a ReplicaSet: the Deployment controller names its ReplicaSets
+    after itself and the hash that the pods carry as a label. "" where that is not so.
+    """
+    labels = metadata(pod).get("labels")
+    digest = labels.get("pod-template-hash") if isinstance(labels, dict) else None
+    name = str(owner.get("name", ""))
+    if owner.get("kind") != "ReplicaSet" or not digest or not name.endswith(f"-{digest}"):
+        return ""
+    return name.removesuffix(f"-{digest}")
+
+
 def _about_uid(event: Mapping[str, Any]) -> str:
     """The uid of what an event is about, "" when it does not say."""
     about = event.get("involvedObject") or event.get("regarding")
@@ -234,10 +246,23 @@ class Snapshot:
         if kind == "Pod":
             return [workload]
         if kind == "Deployment":
-            return [pod for found in self.replica_sets(workload) for pod in self.owned(found, "Pod")]
+            found = [pod for held in self.replica_sets(workload) for pod in self.owned(held, "Pod")]
+            ref = ref_of(workload)
+            return found if self.known("ReplicaSet", ref.namespace) else [*found, *self._adopted.get(ref, ())]
         if kind == "CronJob":
             return [pod for job in self.owned(workload, "Job") for pod in self.owned(job, "Pod")]
         return self.owned(workload, "Pod")
+
+    @cached_property
+    def _adopted(self) -> dict[ObjectRef, builtins.list[Object]]:
+        """Pods by the Deployment whose ReplicaSet made them, told by names, for when no ReplicaSet was read."""
+        found: dict[ObjectRef, builtins.list[Object]] = {}
+        for pod in self._by_kind.get("Pod", _NOTHING):
+            name = _deployment_of(pod, owner_of(pod))
+            if name:
+                ref = _named("Deployment", str(metadata(pod).get("namespace") or ""), name)
+                found.setdefault(ref, []).append(pod)
+        return found
 
     def workload_of(self, obj: Object) -> Object:
         """The topmost owner that is in the snapshot; the object itself when nothing owns it."""
@@ -247,6 +272,8 @@ class Snapshot:
             above = (
                 self.get(str(owner.get("kind", "")), namespace, str(owner.get("name", ""))) if owner else None
             )
+            if above is None and owner and not self.known("ReplicaSet", namespace):
+                above = self.get("Deployment", namespace, _deployment_of(obj, owner))
             if above is None:
                 return obj
             obj = above

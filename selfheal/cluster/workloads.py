@@ -143,12 +143,10 @@ def _workloads(snapshot: Snapshot) -> Iterator[Workload]:
             snapshot.list(kind), key=lambda found: (ref_of(found).namespace, ref_of(found).name)
         ):
             owner = owner_of(obj)
-            namespace = str(metadata(obj).get("namespace") or "")
-            if (
-                owner
-                and snapshot.get(str(owner.get("kind", "")), namespace, str(owner.get("name", "")))
-                is not None
-            ):
+            if owner and snapshot.workload_of(obj) is not obj:
+                continue
+            if kind == "ReplicaSet" and owner and not number(mapping(obj.get("spec")).get("replicas"), 1):
+                # A release before the present one; its Deployment was not read.
                 continue
             spec = pod_spec(obj)
             yield Workload(obj, ref_of(obj), spec, containers(spec), tuple(current_pods(snapshot, obj)))
@@ -157,10 +155,12 @@ def _workloads(snapshot: Snapshot) -> Iterator[Workload]:
 def current_pods(snapshot: Snapshot, workload: Object) -> list[Object]:
     """Pods of the newest template that are not going away and have not ended well."""
     kind = workload.get("kind")
+    pods: Sequence[Object]
     if kind == "Deployment":
         sets = snapshot.replica_sets(workload)
         newest = list(snapshot.owned(sets[0], "Pod")) if sets else []
-        pods: Sequence[Object] = newest or snapshot.pods_of(workload)
+        pods = snapshot.pods_of(workload)
+        pods = newest or (pods if sets else _of_newest_template(pods))
     elif kind == "CronJob":
         job = newest_job(snapshot, workload)
         pods = snapshot.owned(job, "Pod") if job is not None and not job_complete(job) else ()
@@ -183,6 +183,18 @@ def current_pods(snapshot: Snapshot, workload: Object) -> list[Object]:
         for pod in pods
         if not metadata(pod).get("deletionTimestamp") and mapping(pod.get("status")).get("phase") not in over
     ]
+
+
+def _of_newest_template(pods: Sequence[Object]) -> Sequence[Object]:
+    """The pods of the template that came last: pods of an older one began before."""
+    groups: dict[str, list[Object]] = {}
+    for pod in pods:
+        groups.setdefault(strings(metadata(pod).get("labels")).get("pod-template-hash", ""), []).append(pod)
+    if len(groups) < 2:
+        return pods
+    return max(
+        groups.values(), key=lambda held: min(str(metadata(pod).get("creationTimestamp", "")) for pod in held)
+    )
 
 
 def newest_job(snapshot: Snapshot, cron_job: Object) -> Object | None:

@@ -20,6 +20,13 @@ from selfheal.incidents.record import Evidence
 
 #: Seconds after which a refusal no longer counts while pods are missing (controllers back off for up to 17 min).
 OLD = 3600
+#: Where a controller says how many pods of the newest template it made.
+_COUNTS = {
+    "Deployment": "updatedReplicas",
+    "DaemonSet": "updatedNumberScheduled",
+    "StatefulSet": "replicas",
+    "ReplicaSet": "replicas",
+}
 
 
 def wanted(workload: Workload) -> int:
@@ -44,7 +51,7 @@ def makers(snapshot: Snapshot, workload: Workload) -> list[Object]:
     return [workload.object]
 
 
-def lacks_pods(workload: Workload) -> bool:
+def lacks_pods(snapshot: Snapshot, workload: Workload) -> bool:
     """Whether pods of the newest template are missing."""
     kind = workload.ref.kind
     if kind == "Pod":
@@ -54,12 +61,15 @@ def lacks_pods(workload: Workload) -> bool:
     if kind == "Job":
         failed = condition(workload.object, "Failed").get("status") == "True"
         return not workload.pods and not job_complete(workload.object) and not failed
-    return _made(workload) < wanted(workload)
+    return _made(snapshot, workload) < wanted(workload)
 
 
-def _made(workload: Workload) -> int:
+def _made(snapshot: Snapshot, workload: Workload) -> int:
     """Pods of the newest template that exist. While there are none, ``pods`` are those of the one before."""
     status = mapping(workload.object.get("status"))
+    if not snapshot.known("Pod", workload.namespace) and not workload.pods:
+        # Not read is not missing: the controller's own count is what is known.
+        return number(status.get(_COUNTS.get(workload.ref.kind, "active")))
     if workload.ref.kind == "Deployment" and "replicas" in status:
         return min(number(status.get("updatedReplicas")), len(workload.pods))
     return len(workload.pods)
@@ -67,7 +77,7 @@ def _made(workload: Workload) -> int:
 
 def refusals(snapshot: Snapshot, workload: Workload) -> Iterator[tuple[str, Evidence]]:
     """Why pods of a workload are not created, the newest word first; nothing when none are missing."""
-    if not lacks_pods(workload):
+    if not lacks_pods(snapshot, workload):
         return
     failure = condition(workload.object, "ReplicaFailure")
     text = str(failure.get("message") or "")

@@ -48,9 +48,14 @@ def wrong_addresses(snapshot: Snapshot, workload: Workload) -> list[Wrong]:
     return table[key]
 
 
+def is_address(host: str) -> bool:
+    """Whether a host is given by its number."""
+    return re.fullmatch(r"\d{1,3}(?:\.\d{1,3}){3}", host) is not None
+
+
 def inside(snapshot: Snapshot, namespace: str, host: str) -> bool:
     """Whether a host name is one that only the cluster's DNS could know."""
-    if re.fullmatch(r"\d{1,3}(?:\.\d{1,3}){3}|localhost", host):
+    if is_address(host) or host == "localhost":
         return False
     parts = host.split(".")
     if len(parts) == 1:

@@ -30,10 +30,10 @@ from typing_extensions import override
 
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Snapshot
-from selfheal.cluster.workloads import troubled
+from selfheal.cluster.workloads import Container, Workload, troubled
 from selfheal.faults import template_change
 from selfheal.faults.calls import through
-from selfheal.faults.crashing import first_crash
+from selfheal.faults.crashing import ORDERED, Crash, first_crash
 from selfheal.faults.fields import ANY
 from selfheal.faults.interface import Fault, Finding, Remedy
 from selfheal.incidents.record import Target
@@ -61,9 +61,7 @@ class AppCrash(Fault):
                     variant="exit" if found.code else "ends",
                     object=workload.ref,
                     container=container.name,
-                    confidence=0.75
-                    if found.restarts > 1 or workload.ref.kind in ("Job", "CronJob")
-                    else 0.65,
+                    confidence=_confidence(snapshot, workload, container, found),
                     summary=(
                         f"{container.name} of {workload.ref} ends by itself with exit code {found.code}{again}"
                         + (f": {said[:160]}" if said else ".")
@@ -93,6 +91,14 @@ class AppCrash(Fault):
             reason=finding.summary,
             escalate="The program ends by itself; its code has to be looked at.",
         )
+
+
+def _confidence(snapshot: Snapshot, workload: Workload, container: Container, found: Crash) -> float:
+    probed = any(container.spec.get(probe) for probe in ("livenessProbe", "startupProbe"))
+    if probed and found.code in ORDERED and not snapshot.known("Event", workload.namespace):
+        # It may have been told to end, and only events say who told it.
+        return 0.5
+    return 0.75 if found.restarts > 1 or workload.ref.kind in ("Job", "CronJob") else 0.65
 
 
 def _writable(field: str) -> bool:

@@ -132,7 +132,9 @@ def _trouble(
         status = statuses(pod).get(container.name, {})
         up = seconds_before(snapshot, parse(state(status, "running").get("startedAt")))
         if status.get("ready") is False and up is not None and up > PATIENCE and not ready(pod):
-            return _unready(snapshot, container, pod), 0.8, "does not become ready"
+            # Whether it is the probe that asks wrongly, only events tell.
+            told = snapshot.known("Event", workload.namespace)
+            return _unready(snapshot, container, pod), 0.8 if told else 0.6, "does not become ready"
     return None
 
 

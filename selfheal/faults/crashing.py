@@ -18,6 +18,8 @@ SETTLED = 600
 RECURRING = 1800
 #: The least of it, whatever its earlier runs took.
 AT_LEAST = 120
+#: Exit codes of a program that was told to stop, and of one that was killed.
+ORDERED = (0, 137, 143)
 _ERROR = re.compile(
     r"\b(?:fatal|panic|exception|traceback|error|critical|emerg|failed|cannot|could not|unable|abort(?:ed|ing)?"
     r"|segfault|unhandled|uncaught|Caused by)\b",
@@ -52,7 +54,7 @@ def crash(snapshot: Snapshot, container: Container, pod: Object) -> Crash | None
     by_probe = any(
         killed(snapshot, pod, container.name, probe) for probe in ("livenessProbe", "startupProbe")
     )
-    if by_probe and code in (0, 137, 143):
+    if by_probe and code in ORDERED:
         return None
     if code == 0 and state(status, "waiting").get("reason") != "CrashLoopBackOff":
         return None

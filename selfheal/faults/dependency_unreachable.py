@@ -32,7 +32,7 @@ from typing_extensions import override
 from selfheal.cluster.labels import pods_selected, selector_of
 from selfheal.cluster.snapshot import Object, Snapshot, ref_of
 from selfheal.cluster.workloads import Workload, mapping, mappings, ready, workloads
-from selfheal.faults.addressing import Wrong, facts_of, inside, services, wrong_addresses
+from selfheal.faults.addressing import Wrong, facts_of, inside, is_address, services, wrong_addresses
 from selfheal.faults.calls import failing, service_of
 from selfheal.faults.evidence import of_log, on_object
 from selfheal.faults.fields import ANY, container_fields
@@ -130,8 +130,16 @@ def _signal(snapshot: Snapshot, workload: Workload, signal: Signal, service: Obj
         through: tuple[ObjectRef, ...] = (ref_of(service),)
     else:
         through = ()
+        # Where Services were not read, nobody can say which of them is not there.
+        unread = not snapshot.known("Service", workload.namespace)
         local = bool(host) and inside(snapshot, workload.namespace, host)
-        if signal.kind == "dns" and not local and host:
+        if unread and (local or not host or is_address(host)):
+            what, variant, sure = (
+                f"{host or 'something it depends on'}; no Services were read",
+                signal.kind,
+                0.45,
+            )
+        elif signal.kind == "dns" and not local and host:
             what, variant, sure = f"{host}, a name that is not known", "host", 0.72
         elif local and service_of(snapshot, workload.namespace, host) is None and signal.kind != "timeout":
             what, variant, sure = f"{host}, a Service that does not exist", "host", 0.88

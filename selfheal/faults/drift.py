@@ -65,7 +65,7 @@ class Drift(Fault):
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
-        suffering = {item.namespace for item in workloads(snapshot) if _ill(item)}
+        suffering = {item.namespace for item in workloads(snapshot) if _ill(snapshot, item)}
         for kind in _KINDS:
             for obj in snapshot.list(kind):
                 # First whether it could matter: manifests are read only when one is asked for.
@@ -92,14 +92,14 @@ def _matters(snapshot: Snapshot, obj: Object, suffering: set[str]) -> bool:
     ref = ref_of(obj)
     workload = by_ref(snapshot).get(ref)
     if workload is not None:
-        return _ill(workload)
+        return _ill(snapshot, workload)
     if ref.kind == "Service" and complaining(snapshot, ref):
         return True
     return ref.namespace in suffering
 
 
-def _ill(workload: Workload) -> bool:
-    return lacks_pods(workload) or any(not ready(pod) for pod in workload.pods)
+def _ill(snapshot: Snapshot, workload: Workload) -> bool:
+    return lacks_pods(snapshot, workload) or any(not ready(pod) for pod in workload.pods)
 
 
 def _differences(snapshot: Snapshot, obj: Object, declared: Object) -> Iterator[str]:

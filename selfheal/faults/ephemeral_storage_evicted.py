@@ -92,7 +92,7 @@ def _evicted(snapshot: Snapshot, workload: Workload, pod: Object) -> bool:
         ]
         if None not in hashes and hashes[0] != hashes[1]:
             return False
-    if lacks_pods(workload) or any(not ready(item) for item in workload.pods):
+    if lacks_pods(snapshot, workload) or any(not ready(item) for item in workload.pods):
         return True
     moments = [
         event_time(event)

@@ -60,7 +60,7 @@ class ServiceAccountMissing(Fault):
             absent = bool(name) and known and snapshot.get("ServiceAccount", workload.namespace, name) is None
             if said_of is not None and (absent or not known or said_of[0] != name):
                 yield _finding(snapshot, workload, said_of[0], said_of[1])
-            elif absent and lacks_pods(workload):
+            elif absent and lacks_pods(snapshot, workload):
                 yield _finding(snapshot, workload, name, None)
 
     @override

@@ -50,3 +50,12 @@ def test_lookalike_crashes_since_its_store_is_ill() -> None:
     caller(cluster, "api", {"DB_HOST": "db", "DB_PORT": "5432"}, status=crashing("Error", 1))
     cluster.log("api-new-0", "app", log, previous=True)
     assert root(cluster) == ("oom-killed", "Deployment shop/db")
+
+
+def test_who_ended_it_cannot_be_told_without_events() -> None:
+    cluster = Cluster()
+    probed = {"containers": [container(livenessProbe={"httpGet": {"path": "/", "port": 80}})]}
+    cluster.deployment("api", probed, status=crashing("Error", 143))
+    surely = only("app-crash", cluster).confidence
+    cluster.unread.add("Event")
+    assert only("app-crash", cluster).confidence <= 0.5 < surely

@@ -52,3 +52,11 @@ def test_lookalike_just_starting() -> None:
     cluster = Cluster()
     cluster.deployment("api", NEW, status=running(ready=False, since=10), before=OLD)
     assert not found("bad-release", cluster)
+
+
+def test_never_ready_is_less_sure_while_no_event_says_what_the_probe_got() -> None:
+    cluster = Cluster()
+    cluster.deployment("api", NEW, status=running(ready=False, since=900), before=OLD)
+    surely = only("bad-release", cluster).confidence
+    cluster.unread.add("Event")
+    assert only("bad-release", cluster).confidence < surely

@@ -92,3 +92,12 @@ def test_lookalike_settings_of_a_part_that_is_not_deployed() -> None:
 )
 def test_lookalike_lines_that_harm_nobody(line: str) -> None:
     assert root(with_store({"MYSQL_HOST": "mysql"}, lines(line)))[0] == "healthy"
+
+
+@pytest.mark.parametrize(
+    "words", ["dial tcp mysql:3306: connect: connection refused", "connect ECONNREFUSED 10.96.4.7:3306"]
+)
+def test_no_service_is_called_missing_where_none_were_read(words: str) -> None:
+    cluster = with_store({}, lines(words))
+    cluster.unread.add("Service")
+    assert only("dependency-unreachable", cluster).confidence < 0.5

@@ -66,3 +66,12 @@ def test_lookalike_all_pods_are_there_by_now() -> None:
 
 def test_lookalike_bound_of_a_single_container() -> None:
     assert not found("quota-exceeded", refused("api", "maximum cpu usage per Container is 1, but limit is 2"))
+
+
+def test_a_refusal_is_history_when_the_controller_counts_all_pods_and_none_were_read() -> None:
+    cluster = refused("api", "exceeded quota: team, requested: pods=1, used: pods=2, limited: pods=2")
+    quota(cluster, pods=("3", "2"))
+    cluster.unread.add("Pod")
+    assert found("quota-exceeded", cluster)
+    get(cluster, "Deployment", "api")["status"]["updatedReplicas"] = 1
+    assert not found("quota-exceeded", cluster)
