@@ -100,4 +100,5 @@ def test_lookalike_lines_that_harm_nobody(line: str) -> None:
 def test_no_service_is_called_missing_where_none_were_read(words: str) -> None:
     cluster = with_store({}, lines(words))
     cluster.unread.add("Service")
+    cluster.objects = [obj for obj in cluster.objects if obj["kind"] != "Service"]
     assert only("dependency-unreachable", cluster).confidence < 0.5
