@@ -14,7 +14,7 @@ from collections.abc import Collection, Mapping
 from typing import Any, Final
 
 from selfheal.clock import Clock
-from selfheal.errors import Conflict, Outage, SelfhealError
+from selfheal.errors import Conflict, NotFound, Outage, SelfhealError
 from selfheal.incidents import record as records
 from selfheal.incidents.record import Record
 from selfheal.jsm import labels
@@ -31,6 +31,12 @@ _FRESH: Final = 2.0
 _LONG_AGO: Final = float("-inf")
 _TASK_POLLS: Final = 40
 _TASK_PAUSE: Final = 0.25
+
+
+class IssueMoved(NotFound):
+    """A person moved the issue to another project, so that it has another key. Nobody goes on with it under the old one."""
+
+    code = "issue-moved"
 
 
 def document_of(record: Record) -> dict[str, Any]:
@@ -76,16 +82,15 @@ class Ledger:
         )
 
     def read(self, key: str) -> View:
-        """The issue as of now."""
+        """The issue as of now. Raises NotFound, as `IssueMoved` where it lives on under another key."""
         started = self._clock.monotonic()
         self._answers[key] = self._site.issue(checked(key))
         view = self.parsed(self._answers[key], started)
         if view.incident.key != key:
             # A moved issue answers under its new key; records and claims belong to the old one.
-            raise Conflict(
-                f"{key} has become {view.incident.key}.",
-                hint="Start it under its new key.",
-                code="issue-moved",
+            raise IssueMoved(
+                f"There is no {key} any more: it was moved and is {view.incident.key} now.",
+                hint="Start it under its new key, if it still is for selfheal.",
             )
         self._looked[key] = self._peeked[key] = view
         return view

@@ -6,19 +6,20 @@ passes along is a note and never a proof. People's changes come first: see `heed
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
-from typing import Any, Final, Literal
+from typing import Any, Final
 
 from selfheal.clock import Clock
 from selfheal.config import Settings
-from selfheal.errors import Refused, SelfhealError
+from selfheal.errors import NotFound, Refused, SelfhealError
 from selfheal.incidents.errors import IncidentError
 from selfheal.incidents.proofs import Verifier
-from selfheal.incidents.record import Failure, PatchPointer, Record
+from selfheal.incidents.record import PatchPointer, Record
 from selfheal.incidents.states import ENDED, Stage, State
-from selfheal.jsm import patches, sections
+from selfheal.jsm import failures, patches, sections
 from selfheal.jsm.adf import Block
 from selfheal.jsm.commands import Commands
 from selfheal.jsm.directory import Directory
@@ -141,7 +142,8 @@ class JSMStateManager:
                 and incident.record is not None
                 and incident.record.state is State.INCIDENT_RESOLVED
             ):
-                self.heed(incident.key)
+                with contextlib.suppress(NotFound):
+                    self.heed(incident.key)
         return [
             incident
             for incident in found
@@ -325,29 +327,12 @@ class JSMStateManager:
 
     def postpone(self, key: str, seconds: float, why: str) -> None:
         """Notes an outage: nobody starts before ``seconds`` have passed. State and attempt stay."""
-
-        def change(record: Record, now: datetime) -> Record:
-            failure = _failure(record.served_by or Stage.COORDINATE, now, "outage", "outage", why)
-            return record.model_copy(
-                update={
-                    "not_before": now + timedelta(seconds=seconds),
-                    "failures": (*record.failures, failure),
-                }
-            )
-
-        self._amend(key, change)
+        self._amend(key, lambda record, now: failures.postponed(record, now, seconds, why))
 
     def note_failure(self, key: str, stage: Stage, error: SelfhealError | IncidentError) -> None:
         """Counts a defect of ours; after the configured number of them the incident is FAILED."""
-
-        def change(record: Record, now: datetime) -> Record:
-            failure = _failure(stage, now, "defect", error.code, error.message)
-            return record.model_copy(update={"failures": (*record.failures, failure)})
-
-        record = self._amend(key, change)
-        if record is None or record.state in ENDED:
-            return
-        if sum(failure.kind == "defect" for failure in record.failures) >= self._settings.limits.defects:
+        record = self._amend(key, lambda record, now: failures.defective(record, now, stage, error))
+        if record is not None and failures.given_up(record, self._settings.limits):
             self.transition(key, State.INCIDENT_FAILED, {"note": error.message[:300]})
 
     def _amend(self, key: str, change: _Change) -> Record | None:
@@ -394,9 +379,3 @@ class JSMStateManager:
             raise Refused(f"{key} is not claimed.", hint="Take a claim first.", code="no-claim")
         held.check()
         return held
-
-
-def _failure(
-    stage: Stage, at: datetime, kind: Literal["outage", "defect"], code: str, message: str
-) -> Failure:
-    return Failure(stage=stage, at=at, kind=kind, code=code[:60], message=message[:300])

@@ -165,7 +165,7 @@ class Queue:
                 else:
                     view = self._ledger.peek(key) if key in ours else self._ledger.read(key)
             except (NotFound, Unreadable) as error:
-                # Deleted since it was indexed, or made so that nobody can read it; the others are not its hostages.
+                # Deleted or moved since it was indexed, or made so that nobody can read it; the others are not its hostages.
                 LOGGER.warning("An incident is passed over: %s", error.message)
                 continue
             incident = view.incident

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from selfheal import progress
 from selfheal.cluster.snapshot import Snapshot
-from selfheal.errors import NeedsPerson, SelfhealError
+from selfheal.errors import NeedsPerson, NotFound, SelfhealError
 from selfheal.incidents.states import ENDED, State
 from selfheal.stages import storms, targets
 from selfheal.stages.context import context_of
@@ -76,7 +76,10 @@ def _leads(work: Work, key: str) -> bool:
     """Whether the named incident is in flight, about the same target, and follows nobody itself."""
     if key == work.key:
         return False
-    leader = work.manager.load(key).record
+    try:
+        leader = work.manager.load(key).record
+    except NotFound:
+        return False
     return (
         leader is not None
         and leader.state not in ENDED

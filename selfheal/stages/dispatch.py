@@ -6,17 +6,19 @@ keys and states, runs no model, and renders nothing.
 
 from __future__ import annotations
 
+import logging
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from selfheal import config
 from selfheal.clock import Clock, SystemClock
 from selfheal.config import Settings
-from selfheal.errors import SelfhealError
+from selfheal.errors import NotFound, SelfhealError
+from selfheal.incidents.errors import IncidentError
 from selfheal.incidents.states import Stage
 from selfheal.redaction.logfilter import log_context
 from selfheal.stages import journey
@@ -24,6 +26,11 @@ from selfheal.stages.checkout import fetch
 from selfheal.stages.pool import EventSink, StagePool
 from selfheal.stages.report import Outcome, StageReport
 from selfheal.stages.runner import keep_secrets, settings_of
+
+if TYPE_CHECKING:
+    from selfheal.jsm.manager import Incident, JSMStateManager
+
+LOGGER = logging.getLogger(__name__)
 
 
 def new_run_id(now: datetime) -> str:
@@ -81,7 +88,6 @@ class Dispatcher:
         Who names an incident decides nothing: one of another project, type, assignee or repository is refused. The label
         that asks for another try is heeded here, since no stage serves an incident that has ended.
         """
-        from selfheal.jsm import labels
         from selfheal.jsm.manager import JSMStateManager
         from selfheal.stages.eligible import why_not
 
@@ -97,10 +103,7 @@ class Dispatcher:
                 else:
                     found.append(manager.heed(key))
         else:
-            flying = [
-                manager.heed(incident.key) if labels.RETRY in incident.labels else incident
-                for incident in manager.search(max_results=limit * 2)
-            ]
+            flying = _in_flight(manager, limit * 2)
             # Only keys and states count here; what else coordinate needs it reads itself.
             new = manager.fetch(assignee=assignee, priority=priority, max_results=limit * 2, brief=True)
             known = {incident.key for incident in flying}
@@ -156,6 +159,20 @@ class Dispatcher:
         )
         pool.warm_up()
         return pool
+
+
+def _in_flight(manager: JSMStateManager, limit: int) -> list[Incident]:
+    """Those that a stage serves, and those that people want tried again, with that carried out."""
+    from selfheal.jsm import labels
+
+    found = []
+    for incident in manager.search(max_results=limit):
+        try:
+            found.append(manager.heed(incident.key) if labels.RETRY in incident.labels else incident)
+        except (NotFound, IncidentError) as error:
+            # Gone meanwhile, or its record cannot be read, of which people were told; the others go on.
+            LOGGER.warning("%s is passed over: %s", incident.key, error.message)
+    return found
 
 
 def _as_variables(flags: Mapping[str, Any], prefix: str = "SELFHEAL") -> dict[str, str]:

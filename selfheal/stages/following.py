@@ -7,6 +7,7 @@ the leader, go on when the person closes it, and go to a person themselves past 
 
 from __future__ import annotations
 
+from selfheal.errors import NotFound
 from selfheal.incidents.record import Record
 from selfheal.incidents.states import State
 from selfheal.jsm.manager import Incident
@@ -20,16 +21,30 @@ def waits_for(work: Work, record: Record) -> str:
     )
     if not record.parent or not waiting:
         return ""
-    leader = work.manager.load(record.parent)
+    leader = _leader(work, record.parent)
     # What the crew could not do for the leader out of a defect of its own, it tries for the follower.
-    if leader.record is None or leader.record.state is State.INCIDENT_FAILED or _over(leader):
+    if (
+        leader is None
+        or leader.record is None
+        or leader.record.state is State.INCIDENT_FAILED
+        or _over(leader)
+    ):
         return ""
     return f"It follows {record.parent}, which comes first and is in {leader.record.state}."
 
 
 def recovered_with(work: Work, record: Record) -> bool:
     """Whether the incident follows one that is over: then it is closed as well once its own recovery is measured."""
-    return bool(record.parent) and _over(work.manager.load(record.parent or ""))
+    leader = _leader(work, record.parent) if record.parent else None
+    return leader is not None and _over(leader)
+
+
+def _leader(work: Work, key: str) -> Incident | None:
+    """The leader as of now; None when it was deleted, or moved to a project where it is no matter of ours."""
+    try:
+        return work.manager.load(key)
+    except NotFound:
+        return None
 
 
 def _over(leader: Incident) -> bool:

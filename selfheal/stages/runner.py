@@ -21,6 +21,7 @@ from selfheal.errors import (
     Conflict,
     CredentialProblem,
     NeedsPerson,
+    NotFound,
     Outage,
     Refused,
     SelfhealError,
@@ -267,6 +268,10 @@ def _failed(
                 manager.postpone(key, error.retry_after or 60.0, error.message)
             case Conflict():
                 report.outcome, report.exit_code = Outcome.BUSY, 0
+            case NotFound(code="issue-moved"):
+                # A person took it elsewhere: a command, no failure. There is nobody left to tell.
+                report.outcome, report.exit_code = Outcome.ENDED, 0
+                return report
             case CredentialProblem():
                 pass
             case NeedsPerson() | Refused() | IncidentError() if (

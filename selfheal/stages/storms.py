@@ -14,7 +14,7 @@ from selfheal.cluster.workloads import condition, troubled, workloads
 from selfheal.config import Settings
 from selfheal.diagnosis.analysis import fingerprint
 from selfheal.diagnosis.engine import Diagnosis
-from selfheal.errors import Conflict, Outage, SelfhealError
+from selfheal.errors import Conflict, NotFound, Outage, SelfhealError
 from selfheal.incidents.record import Record
 from selfheal.incidents.states import ENDED, State
 from selfheal.jsm.manager import Incident
@@ -99,7 +99,11 @@ def _same_cause(work: Work, diagnosis: Diagnosis) -> str:
         # What the index says is asked again of the incident itself.
         if incident.key == work.key or not _has(incident, work.record, cause):
             continue
-        if _has(work.manager.load(incident.key), work.record, cause):
+        try:
+            current = work.manager.load(incident.key)
+        except NotFound:
+            continue
+        if _has(current, work.record, cause):
             return incident.key
     return ""
 

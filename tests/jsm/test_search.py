@@ -8,7 +8,7 @@ import re
 import pytest
 import responses
 
-from selfheal.errors import ConfigurationProblem, UsageProblem
+from selfheal.errors import ConfigurationProblem, NotFound, UsageProblem
 from selfheal.incidents.states import Stage, State
 from selfheal.jsm import labels
 from selfheal.jsm.manager import JSMStateManager
@@ -74,6 +74,27 @@ def test_an_incident_that_cannot_be_read_is_passed_over(jira, manager, monkeypat
 
     monkeypatch.setattr(JiraSite, "issue", issue)
     assert [incident.key for incident in manager.fetch()] == [second]
+
+
+@pytest.mark.parametrize("ask", ["fetch", "search"])
+def test_an_incident_that_was_moved_is_passed_over_with_a_word(
+    jira, manager, monkeypatch, caplog, ask
+) -> None:
+    """The index shows the old key for a while; Jira answers it with the issue under its new one."""
+    moved, stays = jira.file_incident(summary="moved"), jira.file_incident(summary="stays")
+    if ask == "search":
+        for key in (moved, stays):
+            manager.adopt(key)
+    asked = JiraSite.issue
+    monkeypatch.setattr(
+        JiraSite,
+        "issue",
+        lambda self, key: {**asked(self, key), **({"key": "SEC-9"} if key == moved else {})},
+    )
+    assert [incident.key for incident in getattr(manager, ask)()] == [stays]
+    assert moved in caplog.text and "SEC-9" in caplog.text
+    with pytest.raises(NotFound, match="SEC-9"):
+        manager.load(moved)
 
 
 def test_endless_new_tokens_end_at_the_cap(site) -> None:

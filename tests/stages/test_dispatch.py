@@ -6,6 +6,7 @@ import subprocess
 
 import pytest
 
+from selfheal.errors import NotFound
 from selfheal.incidents.states import Stage, State
 from selfheal.jsm.manager import JSMStateManager
 from selfheal.sandbox.world import World
@@ -60,3 +61,18 @@ def test_what_is_too_much_for_one_run_is_counted(world, dispatcher):
     queue = dispatcher.queue()
     assert len(queue.items) == dispatcher.settings.limits.max_incidents
     assert queue.left_for_next_run == 2
+
+
+def test_one_that_is_gone_before_it_is_tried_again_ends_no_run(world, dispatcher, monkeypatch, caplog):
+    (key,) = world.incidents
+    gone = world.jira.file_incident(summary="moved away meanwhile")
+    manager = JSMStateManager.connect(dispatcher.settings, clock=dispatcher.clock)
+    manager.adopt(gone)
+    world.jira.as_person("maria").add_label(gone, "selfheal-retry")
+
+    def heed(_manager, key):
+        raise NotFound(f"There is no {key} any more.")
+
+    monkeypatch.setattr(JSMStateManager, "heed", heed)
+    assert dispatcher.queue().items == [(key, Stage.COORDINATE)]
+    assert gone in caplog.text

@@ -8,6 +8,7 @@ import pytest
 
 from selfheal.errors import Conflict, CredentialProblem, NeedsPerson, Outage, SelfhealError
 from selfheal.incidents.states import Stage, State
+from selfheal.jsm.ledger import IssueMoved
 from selfheal.stages import runner
 from selfheal.stages.report import Outcome
 from selfheal.stages.work import Waiting
@@ -49,6 +50,7 @@ def test_progress_names_the_stage_that_follows(serve):
         (CredentialProblem("The token is refused."), Outcome.FAILED, 3),
         (NeedsPerson("Two services fit.", code="ambiguous-workload"), Outcome.PERSON, 4),
         (SelfhealError("A defect of ours."), Outcome.FAILED, 1),
+        (IssueMoved("It is SEC-9 now."), Outcome.ENDED, 0),
     ],
 )
 def test_what_an_error_means(serve, error, outcome, code):
@@ -56,6 +58,12 @@ def test_what_an_error_means(serve, error, outcome, code):
     assert (report.outcome, report.exit_code) == (outcome, code)
     assert report.summary == error.message
     assert manager.holders == {}, "the claim is let go whatever happens"
+
+
+def test_who_follows_an_incident_that_is_gone_goes_on_alone(serve):
+    served = []
+    serve(doubles.record(parent="OPS-404"), served.append)
+    assert len(served) == 1
 
 
 def test_an_outage_uses_no_attempt_and_is_noted(serve):
