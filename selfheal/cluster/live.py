@@ -268,7 +268,8 @@ class LiveCluster:
                 path,
                 method,
                 query_params=list(query),
-                header_params={"Accept": accept, "Content-Type": content},
+                # Long lists come compressed: a tenth of the bytes, over whatever lies between.
+                header_params={"Accept": accept, "Accept-Encoding": "gzip", "Content-Type": content},
                 body=body,
                 auth_settings=["BearerToken"],
                 _preload_content=False,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import threading
 import zlib
@@ -189,6 +190,21 @@ def test_a_list_without_an_end(
     server._list = page
     with pytest.raises(Outage, match="has no end"):
         LiveCluster(config(tmp_path, server.url)).snapshot()
+
+
+def test_lists_come_compressed_where_the_server_can(server: Server, tmp_path: Path) -> None:
+    server.objects = shop()
+    asked = []
+    plain = server._list
+
+    def packed(request: Request) -> Response:
+        asked.append(request.headers.get("Accept-Encoding"))
+        return Response(gzip.compress(plain(request).get_data()), headers={"Content-Encoding": "gzip"})
+
+    server._list = packed
+    snapshot = LiveCluster(config(tmp_path, server.url)).snapshot()
+    assert set(asked) == {"gzip"}
+    assert len(list(snapshot.list("Pod"))) == len([obj for obj in server.objects if obj["kind"] == "Pod"])
 
 
 @pytest.mark.parametrize("answer", [b"y" * 3_000_000, zlib.compress(b"\0" * 30_000_000), b"[" * 100_000])
