@@ -270,6 +270,25 @@ def earlier(snapshot: Snapshot, workload: Object) -> tuple[Earlier, ...]:
     return tuple(sorted(found, key=lambda item: not item.proven))
 
 
+def proven(snapshot: Snapshot, workload: Workload) -> str:
+    """Where a Deployment says that all pods of its present template were available once, "" where it does not.
+
+    The Deployment controller reports a finished rollout by that reason, naming the ReplicaSet, and keeps it until the
+    template changes, whatever becomes of the pods later.
+    """
+    found = mapping(workload.object.get("status")).get("conditions")
+    sets = snapshot.replica_sets(workload.object) if workload.ref.kind == "Deployment" else ()
+    for index, item in enumerate(mappings(found)):
+        done = (item.get("type"), item.get("status")) == ("Progressing", "True")
+        if done and item.get("reason") == "NewReplicaSetAvailable" and sets:
+            return (
+                f"/status/conditions/{index}/message"
+                if ref_of(sets[0]).name in str(item.get("message"))
+                else ""
+            )
+    return ""
+
+
 def last_good(snapshot: Snapshot, workload: Workload, relative: str) -> tuple[Any, str] | None:
     """The newest differing value an older template has at ``relative`` (into the pod spec), and where it
     stands.

@@ -192,7 +192,7 @@ def callee(snapshot: Snapshot, workload: Workload, signal: Signal) -> Object | N
         service = snapshot.get("Service", workload.namespace, name) if len(name) > 2 else None
         if service is not None and name != workload.ref.name and not _fronts(service, workload):
             return service
-    return None if signal.host else _by_driver(snapshot, workload, signal.line)
+    return None if signal.host else _by_driver(snapshot, workload, f"{signal.line}\n{signal.record}")
 
 
 def _by_driver(snapshot: Snapshot, workload: Workload, line: str) -> Object | None:

@@ -22,19 +22,16 @@ What worked before is restored. Pods that read the file once start again.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable
 
 from typing_extensions import override
 
 from selfheal.cluster import pointer
-from selfheal.cluster.snapshot import Object, Snapshot, ref_of
+from selfheal.cluster.snapshot import Snapshot, ref_of
 from selfheal.cluster.workloads import (
     Container,
     Workload,
     declared,
-    mapping,
-    mappings,
     number,
     state,
     statuses,
@@ -43,7 +40,8 @@ from selfheal.cluster.workloads import (
 from selfheal.faults.complaints import complaints
 from selfheal.faults.evidence import of_log, on_object
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, Remedy
-from selfheal.incidents.record import Evidence, ObjectRef, Target
+from selfheal.faults.sources import Source, sources
+from selfheal.incidents.record import Evidence, Target
 
 _PARSE = re.compile(
     r"pars(?:e|ing|er)\b|syntax|unexpected (?:token|character|end|EOF|key|identifier)|invalid (?:character|config|yaml|json|toml|value|option"
@@ -55,17 +53,6 @@ _PARSE = re.compile(
 )
 #: Lines of a log that are looked at from its end.
 TAIL = 120
-
-
-@dataclass(frozen=True)
-class _Source:
-    """One key of a ConfigMap as a container sees it: a file at ``path``, or a variable ``name``."""
-
-    holder: ObjectRef
-    key: str
-    value: str
-    path: str
-    name: str
 
 
 class ConfigContentInvalid(Fault):
@@ -92,7 +79,7 @@ class ConfigContentInvalid(Fault):
 
 
 def _container(snapshot: Snapshot, workload: Workload, container: Container) -> Finding | None:
-    sources: list[_Source] | None = None
+    held: list[Source] | None = None
     for pod in workload.pods:
         status = statuses(pod).get(container.name, {})
         ended = state(status, "terminated", "lastState") or state(status, "terminated")
@@ -101,14 +88,14 @@ def _container(snapshot: Snapshot, workload: Workload, container: Container) -> 
         )
         if not ill or ended.get("reason") == "OOMKilled":
             continue
-        sources = list(_sources(snapshot, workload, container)) if sources is None else sources
-        if not sources:
+        held = list(sources(snapshot, workload, container)) if held is None else held
+        if not held:
             return None
         for previous in (True, False) if number(status.get("restartCount")) else (False,):
             text = (
                 snapshot.logs(workload.namespace, ref_of(pod).name, container.name, previous=previous) or ""
             )
-            found = _match(text, sources)
+            found = _match(text, held)
             if found is not None:
                 source, line, sure = found
                 quote = of_log(pod, container.name, line, previous=previous)
@@ -116,57 +103,7 @@ def _container(snapshot: Snapshot, workload: Workload, container: Container) -> 
     return None
 
 
-def _sources(snapshot: Snapshot, workload: Workload, container: Container) -> Iterator[_Source]:
-    spec, namespace = workload.spec, workload.namespace
-    volumes: dict[str, list[tuple[str, dict[str, str]]]] = {}
-    for volume in mappings(spec.get("volumes")):
-        held = [
-            mapping(volume.get("configMap")),
-            *(
-                mapping(item.get("configMap"))
-                for item in mappings(mapping(volume.get("projected")).get("sources"))
-            ),
-        ]
-        for item in held:
-            if item.get("name"):
-                renamed = {
-                    str(entry.get("key")): str(entry.get("path")) for entry in mappings(item.get("items"))
-                }
-                volumes.setdefault(str(volume.get("name")), []).append((str(item["name"]), renamed))
-    for mount in mappings(container.spec.get("volumeMounts")):
-        for name, renamed in volumes.get(str(mount.get("name")), []):
-            holder = snapshot.get("ConfigMap", namespace, name)
-            for key, value in _data(holder):
-                if renamed and key not in renamed:
-                    continue
-                file = renamed.get(key, key)
-                base = str(mount.get("mountPath", "")).rstrip("/")
-                sub = str(mount.get("subPath") or "")
-                if sub and sub != file:
-                    continue
-                yield _Source(ref_of(holder or {}), key, value, base if sub else f"{base}/{file}", "")
-    for entry in mappings(container.spec.get("env")):
-        ref = mapping(mapping(entry.get("valueFrom")).get("configMapKeyRef"))
-        holder = snapshot.get("ConfigMap", namespace, str(ref.get("name", ""))) if ref else None
-        for key, value in _data(holder):
-            if key == ref.get("key"):
-                yield _Source(ref_of(holder or {}), key, value, "", str(entry.get("name")))
-    for entry in mappings(container.spec.get("envFrom")):
-        ref = mapping(entry.get("configMapRef"))
-        holder = snapshot.get("ConfigMap", namespace, str(ref.get("name", ""))) if ref else None
-        for key, value in _data(holder):
-            yield _Source(ref_of(holder or {}), key, value, "", f"{entry.get('prefix') or ''}{key}")
-
-
-def _data(holder: Object | None) -> list[tuple[str, str]]:
-    return [
-        (str(key), value)
-        for key, value in mapping(mapping(holder).get("data")).items()
-        if isinstance(value, str)
-    ]
-
-
-def _match(text: str, sources: list[_Source]) -> tuple[_Source, str, float] | None:
+def _match(text: str, sources: list[Source]) -> tuple[Source, str, float] | None:
     files = [source for source in sources if source.path]
     for line in (full[:2000] for full in reversed(text.splitlines()[-TAIL:])):
         if not _PARSE.search(line):
@@ -195,7 +132,7 @@ def _match(text: str, sources: list[_Source]) -> tuple[_Source, str, float] | No
 
 
 def _finding(
-    snapshot: Snapshot, workload: Workload, container: Container, source: _Source, line: Evidence, sure: float
+    snapshot: Snapshot, workload: Workload, container: Container, source: Source, line: Evidence, sure: float
 ) -> Finding:
     field = pointer.join("data", source.key)
     was = pointer.resolve(declared(snapshot.find(source.holder) or {}), field)

@@ -6,12 +6,15 @@ The object exists, the key in it does not: it was renamed on one side, or misspe
 # How it is recognised
 Keys that variables and volume items ask for are compared with the keys that exist. A waiting container says
 "couldn't find key", a volume "references non-existent config key". References marked optional do not count. Where
-Secrets were not read (a live cluster's never are), the kubelet's own words are the proof.
+Secrets were not read (a live cluster's never are), the kubelet's own words are the proof. Where an
+object is taken whole, as files of a volume or as variables, the program itself says which file or variable it
+misses, and a key of nearly that name stands there.
 
 # How it is told from its neighbours
 When the whole object is missing it is `config-ref-missing`. A program that complains itself about a variable
 is `env-var-invalid`. Which side is blamed follows from what worked before: a template that ran with the same
-key, or other workloads that use it, say that the object lost the key; otherwise the reference is wrong.
+key (an older one whose pods serve, or the present one, which the Deployment controller once reported as available), or
+other workloads that use it, say that the object lost the key; otherwise the reference is wrong.
 
 # What is changed
 The key in the reference (to the key it had before, or the existing one that is plainly meant), or, where the
@@ -32,7 +35,8 @@ from typing_extensions import override
 
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Object, Snapshot, ref_of
-from selfheal.cluster.workloads import Workload, earlier, ready, workloads
+from selfheal.cluster.workloads import Workload, earlier, proven, ready, troubled, workloads
+from selfheal.faults.asked_keys import Asked, asked_keys
 from selfheal.faults.evidence import complaints, on_object
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, NearName, Remedy
 from selfheal.faults.nearness import likeness, nearest
@@ -101,6 +105,9 @@ class ConfigKeyMissing(Fault):
                         key,
                         found,
                     )
+        for workload in troubled(snapshot):
+            for asked in asked_keys(snapshot, workload):
+                yield _lost(snapshot, workload, asked)
 
     @override
     def remedy(self, finding: Finding) -> Remedy:
@@ -226,6 +233,46 @@ def _unread(
     )
 
 
+def _lost(snapshot: Snapshot, workload: Workload, asked: Asked) -> Finding:
+    """A key that no reference names and that a program misses: the object that is taken whole lost it."""
+    holder_ref = ref_of(asked.holder)
+    section = "/binaryData" if asked.near and asked.near not in (asked.holder.get("data") or {}) else "/data"
+    value = pointer.resolve(asked.holder, section + pointer.join(asked.near)) if asked.near else None
+    brings = pointer.resolve(workload.spec, asked.where)
+    evidence = [
+        asked.evidence,
+        on_object(workload.ref, workload.at(asked.where), brings, f"Read by {asked.through}"),
+    ]
+    if asked.near and holder_ref.kind == "ConfigMap":
+        where = section + pointer.join(asked.near)
+        evidence.append(
+            on_object(holder_ref, where, value, f"{holder_ref.name} has {asked.near}, not {asked.key}")
+        )
+    hint = f"; it has {asked.near}" if asked.near else ""
+    return Finding(
+        fault=ConfigKeyMissing.id,
+        variant=holder_ref.kind.lower(),
+        object=holder_ref,
+        container=asked.container,
+        confidence=0.9,
+        summary=f"{workload.ref} misses {asked.key} of {holder_ref}, which {asked.through.partition(' ')[0]} takes whole{hint}.",
+        evidence=tuple(evidence),
+        explains=(Explained(fault="unavailable", object=workload.ref),),
+        facts={
+            "holder": str(holder_ref),
+            "key": asked.key,
+            "keys": sorted(keys_of(asked.holder) or ())[:40],
+            "near": asked.near,
+            "near_value": value if isinstance(value, str) and holder_ref.kind == "ConfigMap" else None,
+            "near_used": sorted(str(ref) for ref in _users(snapshot, holder_ref, asked.near)),
+            "fields": [],
+            "workload": workload.ref.model_dump(),
+            "last_good": [],
+        },
+        mitigation=f"kubectl -n {workload.namespace} describe {holder_ref.kind.lower()} {holder_ref.name}",
+    )
+
+
 def _told(snapshot: Snapshot, workload: Workload, holder: ObjectRef, key: str) -> Evidence | None:
     for _container, text, evidence in complaints(snapshot, workload):
         if f"find key {key} in {holder.kind} {holder.namespace}/{holder.name}" in text:
@@ -270,6 +317,10 @@ def _worked_before(snapshot: Snapshot, workload: Workload, holder: ObjectRef, ke
             return on_object(
                 pod, "/metadata/name", ref_of(pod).name, "This pod started while the key was there"
             )
+    field = proven(snapshot, workload)
+    if field:
+        value = pointer.resolve(workload.object, field)
+        return on_object(workload.ref, field, value, "Pods of this very template were all available once")
     return None
 
 

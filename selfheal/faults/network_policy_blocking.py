@@ -140,9 +140,8 @@ def _cases(snapshot: Snapshot) -> Iterator[_Case]:
                 continue
             for port in backend.ports[:4]:
                 where = _number(backend.serving[0], aimed(port))
-                blocks = blocked(
-                    snapshot, source, backend.serving[0], where, str(port.get("protocol") or "TCP")
-                )
+                speaks = _protocol(backend.serving[0], where, str(port.get("protocol") or "TCP"))
+                blocks = blocked(snapshot, source, backend.serving[0], where, speaks)
                 if blocks:
                     yield _Case(caller, backend, blocks[0], signals.get(backend.ref), where)
                     break
@@ -157,6 +156,19 @@ def _number(pod: Object, where: Any) -> int | None:
                 number: int = port["containerPort"]
                 return number
     return None
+
+
+def _protocol(pod: Object, number: int | None, offered: str) -> str:
+    """The protocol a pod speaks on a port: what its container declares, since a Service that offers another one is
+    wrong itself, and else what the Service offers.
+    """
+    declared_ones = {
+        str(port.get("protocol") or "TCP")
+        for container in mappings(mapping(pod.get("spec")).get("containers"))
+        for port in mappings(container.get("ports"))
+        if port.get("containerPort") == number
+    }
+    return offered if offered in declared_ones or len(declared_ones) != 1 else declared_ones.pop()
 
 
 def _finding(snapshot: Snapshot, case: _Case) -> Finding:

@@ -173,7 +173,9 @@ _NO_HOST = frozenset({"http", "https", "tcp", "to", "the", "on", "at", "line", "
 
 @dataclass(frozen=True)
 class Signal:
-    """Lines of one kind about one host and port in one log. ``line`` is the last of them."""
+    """Lines of one kind about one host and port in one log. ``line`` is the last of them, ``record`` what stands
+    before it in the same record where it names no host itself: a driver names itself first and the cause last.
+    """
 
     kind: str
     host: str
@@ -187,6 +189,7 @@ class Signal:
     container: str
     previous: bool
     current: bool
+    record: str = ""
 
 
 def kind_of(line: str) -> str:
@@ -288,15 +291,22 @@ def _of_log(
             container=container,
             previous=previous,
             current=where[-1] >= len(lines) - 60 if ended else _goes_on(lines, where, snapshot.taken_at),
+            record="" if host else "\n".join(_record(lines, where[-1])),
         )
+
+
+def _record(lines: list[str], position: int) -> Iterator[str]:
+    """The lines of the same record before one, the nearest first."""
+    for index in range(position - 1, max(position - RECORD, -1), -1):
+        if not lines[index + 1][:1].isspace() and not _CONTINUES.match(lines[index + 1]):
+            return
+        yield lines[index]
 
 
 def _host_of_record(snapshot: Snapshot, namespace: str, lines: list[str], position: int) -> tuple[str, int]:
     """The Service that an earlier line of the same record names, as drivers do before they tell the cause."""
-    for index in range(position - 1, max(position - RECORD, -1), -1):
-        if not lines[index + 1][:1].isspace() and not _CONTINUES.match(lines[index + 1]):
-            break
-        host, port = host_in(lines[index])
+    for line in _record(lines, position):
+        host, port = host_in(line)
         if host and snapshot.get("Service", namespace, host.split(".")[0]) is not None:
             return host, port
     return "", 0
@@ -306,12 +316,7 @@ def _written(lines: list[str], position: int) -> datetime | None:
     """When a line was written: its own time, or that of the record it continues, as a stack trace does."""
     if (own := moment(lines[position])) is not None:
         return own
-    for index in range(position - 1, max(position - RECORD, -1), -1):
-        if not lines[index + 1][:1].isspace() and not _CONTINUES.match(lines[index + 1]):
-            return None
-        if (found := moment(lines[index])) is not None:
-            return found
-    return None
+    return next((found for line in _record(lines, position) if (found := moment(line)) is not None), None)
 
 
 def _goes_on(lines: list[str], where: list[int], taken_at: datetime) -> bool:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from selfheal.faults.config_key_missing import ConfigKeyMissing
 from selfheal.faults.interface import Exact, LastGood, NearName
 from tests.support.cluster import Cluster, container, running, waiting
@@ -51,6 +53,27 @@ def test_key_that_worked_before_was_lost_by_the_config_map() -> None:
         Exact("18:30", "ConfigMap shop/settings /data/CUT_OFF"),
     )
     assert (removing.field, removing.op) == ("/data/CUT_OFF", "remove")
+
+
+@pytest.mark.parametrize(
+    ("reason", "named", "blamed"),
+    [
+        ("NewReplicaSetAvailable", "app-rs2", "ConfigMap"),
+        ("NewReplicaSetAvailable", "app-rs1", "Deployment"),
+        ("ReplicaSetUpdated", "app-rs2", "Deployment"),
+    ],
+)
+def test_template_that_was_available_once_asked_for_the_right_key(
+    reason: str, named: str, blamed: str
+) -> None:
+    cluster = Cluster()
+    cluster.add("ConfigMap", "settings", data={"CUT_OFF": "18:30"})
+    top = cluster.deployment("app", asking("CUTOFF"), status=stuck("CUTOFF"))
+    text = f'ReplicaSet "{named}" has successfully progressed.'
+    progressing = {"type": "Progressing", "status": "True", "reason": reason, "message": text}
+    top["status"]["conditions"] = [progressing]
+    (finding,) = found(cluster)
+    assert finding.object.kind == blamed
 
 
 def test_key_others_use_stays_where_it_is() -> None:

@@ -68,3 +68,11 @@ def test_lookalike_blocks_what_nobody_calls() -> None:
     cluster = guarded(admits("web"))
     served(cluster, "vault", 8200)
     assert root(cluster)[0] == "healthy"
+
+
+def test_lookalike_service_of_another_protocol_than_its_pods() -> None:
+    cluster = guarded(admits("web"), log=lines(TIMEOUT))
+    for obj in cluster.objects:
+        if obj["kind"] == "Service":
+            obj["spec"]["ports"][0]["protocol"] = "UDP"
+    assert not found("network-policy-blocking", cluster)

@@ -6,7 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfheal.faults.signals import host_in, kind_of
+from selfheal.cluster.workloads import workloads
+from selfheal.faults.calls import callee
+from selfheal.faults.signals import host_in, kind_of, signals
+from tests.faults.kit import caller, served
+from tests.support.cluster import Cluster, crashing
 
 LINES = [
     ("dial tcp: lookup mysql on 10.96.0.10:53: no such host", "dns", "mysql", 0),
@@ -66,3 +70,22 @@ def test_any_line_is_judged(line: str) -> None:
     assert isinstance(kind_of(line), str)
     host, port = host_in(line)
     assert isinstance(host, str) and 0 <= port < 65536
+
+
+def test_a_driver_names_itself_before_the_cause() -> None:
+    record = "ERROR pool - initialisation failed\n\ncom.mysql.cj.jdbc.exceptions.CommunicationsException: failure\n\n"
+    cluster = Cluster()
+    served(cluster, "mysql", 3306)
+    served(cluster, "redis", 6379)
+    caller(cluster, "api", {"DB": "mysql:3306", "CACHE": "redis:6379"}, status=crashing("Error", 1))
+    cluster.log(
+        "api-new-0",
+        "app",
+        f"starting\n{record}Caused by: java.net.ConnectException: Connection refused",
+        previous=True,
+    )
+    snapshot = cluster.snapshot()
+    api = next(item for item in workloads(snapshot) if item.ref.name == "api")
+    refused = next(signal for signal in signals(snapshot, api) if signal.kind == "refused")
+    service = callee(snapshot, api, refused)
+    assert (refused.host, service and service["metadata"]["name"]) == ("", "mysql")

@@ -124,3 +124,29 @@ def reference_cases() -> Iterator[Case]:
         rolled(renamed, "catalogue"),
         "catalogue",
     )
+
+    def renamed_whole(name: str, key: str, other: str):
+        """A file that only the program asks for by name."""
+
+        def stage(scene: Scene, part: str) -> None:
+            data = scene.app.objects["ConfigMap", name]["data"]
+            data[other] = data.pop(key)
+            scene.apply()
+            scene.restart(part)
+
+        return stage
+
+    for app, part, name, key, other in (
+        ("market", "payments", "payments-config", "limits.json", "limit.json"),
+        ("clinic", "billing", "billing-rules", "rules.json", "rule.json"),
+        ("market", "edge", "edge-conf", "nginx.conf", "nginx.config"),
+        ("clinic", "users", "platform", "TIMEOUT_MS", "TIMEOUT_MSEC"),
+    ):
+        yield Case(
+            app,
+            "config-key-missing",
+            f"renamed-whole-{part}",
+            (("ConfigMap", name),),
+            rolled(renamed_whole(name, key, other), part),
+            part,
+        )
