@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,12 @@ MAX_JSON = 512 * 1024 * 1024
 MAX_LOG = 4 * 1024 * 1024
 _START = re.compile(r"^==== START logs for container (\S+) of pod (\S+)/(\S+) ====\r?$", re.MULTILINE)
 _END = re.compile(r"^==== END logs for container .*====\r?$", re.MULTILINE)
+#: RFC 3339 in UTC, as most programs write it.
+_STAMP = re.compile(r"\b\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,9})?Z")
+#: Bytes of a log's end that are looked at for its last time.
+_TAIL = 2048
+#: How long nothing may happen to any object for a log's time to be believed.
+_OBJECTS_REST = timedelta(hours=1)
 _NOT_A_LOG = ("Request log error:", "Failed to get logs")
 
 
@@ -53,7 +59,7 @@ def load_dump(directory: Path) -> Snapshot:
             else frozenset(found)
             for kind, found in reader.coverage.items()
         },
-        taken_at=_newest(reader.objects),
+        taken_at=_taken(_newest(reader.objects), directory),
         incomplete=reader.incomplete,
         logs=_Logs(directory).read,
         sync=_text(directory / "sync.txt", MAX_LOG) or "",
@@ -216,6 +222,25 @@ def _text(path: Path, limit: int) -> str | None:
             return file.read(limit).decode("utf-8", errors="replace")
     except OSError:
         return None
+
+
+def _taken(newest: datetime, directory: Path) -> datetime:
+    """When the dump was taken, as well as it can be known.
+
+    Nothing happens to objects that are well, so their newest time may be long past while programs go on writing. One program's
+    clock may be wrong: of two pods the later one is not believed.
+    """
+    written = sorted(filter(None, map(_last_time, directory.glob("*/*/logs.txt"))), reverse=True)
+    if not written:
+        return newest
+    told = written[1] if len(written) > 1 else written[0]
+    return told if newest < told <= newest + _OBJECTS_REST else newest
+
+
+def _last_time(log: Path) -> datetime | None:
+    """The last time in UTC at the end of a log."""
+    stamps = _STAMP.findall(_text(log, _TAIL) or "")
+    return parse(max(stamps)) if stamps else None
 
 
 def _newest(objects: list[Object]) -> datetime:

@@ -105,3 +105,28 @@ def test_digest_is_of_versions_not_of_order(tmp_path: Path) -> None:
     write(tmp_path / "c" / "shop" / "pods.json", named("Pod", "a"))
     first, second, third = (load_dump(tmp_path / name).digest for name in "abc")
     assert first == second != third
+
+
+def test_programs_that_write_on_tell_when_the_dump_was_taken(tmp_path: Path) -> None:
+    """Nothing happens to objects that are well; of several clocks the most advanced one is not believed."""
+    write(tmp_path / "shop" / "pods.json", named("Pod", "a", status={"conditions": [
+        {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-05T09:00:00Z"}
+    ]}))  # fmt: skip
+    assert load_dump(tmp_path).taken_at.isoformat() == "2026-01-05T09:00:00+00:00"
+    for pod, line in (
+        ("a", "2026-01-05T09:20:00.5Z fast"),
+        ("b", "2026-01-05T09:10:00Z right"),
+        ("c", "no time"),
+    ):
+        (tmp_path / "shop" / pod).mkdir()
+        (tmp_path / "shop" / pod / "logs.txt").write_text(f"2026-01-05T08:00:00Z start\n{line}\n")
+    assert load_dump(tmp_path).taken_at.isoformat() == "2026-01-05T09:10:00+00:00"
+
+
+def test_a_clock_that_is_hours_ahead_is_not_believed(tmp_path: Path) -> None:
+    write(tmp_path / "shop" / "pods.json", named("Pod", "a", status={"conditions": [
+        {"type": "Ready", "status": "True", "lastTransitionTime": "2026-01-05T09:00:00Z"}
+    ]}))  # fmt: skip
+    (tmp_path / "shop" / "a").mkdir()
+    (tmp_path / "shop" / "a" / "logs.txt").write_text("2026-01-06T09:00:00Z tomorrow\n")
+    assert load_dump(tmp_path).taken_at.isoformat() == "2026-01-05T09:00:00+00:00"
