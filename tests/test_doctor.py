@@ -53,6 +53,14 @@ def test_whatever_is_not_well_says_why_and_what_to_do(environ, monkeypatch):
             assert check.result == "ok" or (check.why and check.fix), check
 
 
+@pytest.mark.parametrize(("field", "result"), [("", "ok"), ("Summary", "ok"), ("Sumary", "failed")])
+def test_the_field_of_affected_services_is_looked_up(environ, field, result):
+    checks = found(jira.checks, {**environ, "SELFHEAL_JIRA_SERVICES_FIELD": field})
+    (check,) = [check for check in checks if "field" in check.what]
+    assert check.result == result
+    assert result == "ok" or "Summary" in check.fix
+
+
 def test_a_sound_setting_can_run(environ):
     checks = list(examine(environ, SystemClock()))
     assert not [check for check in checks if check.result in ("missing", "failed")], checks

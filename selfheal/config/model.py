@@ -30,6 +30,11 @@ class Jira(_Group):
         default="",
         description='account or group name that gets what the crew cannot finish; "" leaves the incident unassigned',
     )
+    services_field: str = Field(
+        default="",
+        description="id or name of the field that holds the affected service, such as customfield_10123 or Components; "
+        '"" means JSM\'s own field, where the site has it',
+    )
     critical_priority: str = Field(
         default="Highest",
         description='name of the site\'s priority for "Critical" where the site has none of that name',

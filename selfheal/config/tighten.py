@@ -83,7 +83,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     # Where incidents are filed and who gets them is the operations repository's business alone.
     "jira": dict.fromkeys(
         ("project", "issue_type", "assignee", "escalation", "critical_priority", "lease", "taker_wait", "settle",
-         "working_status", "pending_status", "resolved_status", "close_healthy"), _central,
+         "working_status", "pending_status", "resolved_status", "close_healthy", "services_field"), _central,
     ),
     "github": {
         "approvals": max, "allow_no_checks": _both, "merge_method": _local, "max_open_pull_requests": min,

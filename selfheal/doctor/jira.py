@@ -38,6 +38,7 @@ def checks(settings: Settings, clock: Clock) -> Iterator[Check]:
             "jira", "missing", "no project is set", "Searches are bound to one project.",
             "Set jira.project in .selfheal.yml, or SELFHEAL_JIRA_PROJECT.",
         )  # fmt: skip
+    yield from _services(settings, manager)
     if not settings.jira.escalation:
         yield Check(
             "jira", "warning", "nobody is named for escalations", "Incidents handed over stay unassigned.",
@@ -56,7 +57,7 @@ def _project(settings: Settings, clock: Clock, manager: JSMStateManager) -> Iter
             "Only issues of that type are incidents.", "Set jira.issue_type to the name that the project uses.",
         )  # fmt: skip
         return
-    waiting = "some" if manager.fetch(max_results=1) else "no"
+    waiting = "some" if manager.fetch(max_results=1, brief=True) else "no"
     yield Check("jira", "ok", f"project {jira.project} can be searched; {waiting} incidents wait")
     wanted = {
         "working_status": jira.working_status,
@@ -73,6 +74,25 @@ def _project(settings: Settings, clock: Clock, manager: JSMStateManager) -> Iter
         yield Check(
             "jira", "ok", f"the workflow of {jira.issue_type} has the statuses {', '.join(wanted.values())}"
         )
+
+
+def _services(settings: Settings, manager: JSMStateManager) -> Iterator[Check]:
+    from selfheal.errors import ConfigurationProblem
+
+    try:
+        field = manager.services_field()
+    except ConfigurationProblem as error:
+        yield Check(
+            "jira", "failed", error.message, "Without it no incident says which service is affected.", error.hint
+        )  # fmt: skip
+        return
+    if field:
+        yield Check("jira", "ok", f"affected services are read from the field {field}")
+    else:
+        yield Check(
+            "jira", "warning", "the site has no field of affected services", "Labels and the incident's text say what it is about.",
+            "Set jira.services_field to the field that holds the service, or label incidents service:NAME.",
+        )  # fmt: skip
 
 
 def _clock(settings: Settings, clock: Clock) -> Iterator[Check]:

@@ -20,8 +20,10 @@ from selfheal.jsm.transport import Transport
 class DryRunSite(JiraSite):
     """`JiraSite` with all writes kept in ``overlay``; ``would`` says in order what they would have been."""
 
-    def __init__(self, transport: Transport, overlay: Mapping[str, Any] | None = None) -> None:
-        super().__init__(transport)
+    def __init__(
+        self, transport: Transport, overlay: Mapping[str, Any] | None = None, configured: str = ""
+    ) -> None:
+        super().__init__(transport, configured)
         self.overlay: dict[str, Any] = copy.deepcopy(dict(overlay or {}))
         self.would: list[str] = []
 

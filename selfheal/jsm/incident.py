@@ -12,6 +12,7 @@ from selfheal.incidents import record as records
 from selfheal.incidents.errors import RecordInvalid
 from selfheal.incidents.record import Record
 from selfheal.jsm.adf import plain
+from selfheal.jsm.services import names_in
 from selfheal.jsm.site import RECORD
 
 
@@ -109,7 +110,7 @@ def parse(issue: dict[str, Any], *, site_url: str, services_field: str, read_at:
         assignee=account(fields.get("assignee")),
         reporter=account(fields.get("reporter")),
         labels=tuple(str(label) for label in fields.get("labels") or ()),
-        services=_services(fields.get(services_field)) if services_field else (),
+        services=names_in(fields.get(services_field)) if services_field else (),
         created=time_of(fields.get("created")),
         updated=time_of(fields.get("updated")),
         url=f"{site.rstrip('/')}/browse/{key}",
@@ -132,16 +133,6 @@ def _trusted(site: str, asked: str) -> str:
 
 def _name(value: Any) -> str:
     return str(value.get("name") or "") if isinstance(value, dict) else ""
-
-
-def _services(value: Any) -> tuple[str, ...]:
-    """Names out of the affected-services field, which sites fill with objects or with plain text."""
-    items = value if isinstance(value, list) else [value] if value else []
-    names = (
-        str(item.get("name") or item.get("value") or "") if isinstance(item, dict) else str(item)
-        for item in items
-    )
-    return tuple(name for name in names if name)
 
 
 def time_of(value: Any) -> datetime:

@@ -77,7 +77,8 @@ class JSMStateManager:
         run (`overlay`), or the last look at an incident (`handed`).
         """
         transport = Transport(settings, clock)
-        site = DryRunSite(transport, overlay) if settings.dry_run else JiraSite(transport)
+        field = settings.jira.services_field
+        site = DryRunSite(transport, overlay, field) if settings.dry_run else JiraSite(transport, field)
         manager = cls(site, settings, clock, run_id, {} if verifiers is None else verifiers)
         if not settings.dry_run:
             for key, issue in (overlay or {}).items():
@@ -110,6 +111,11 @@ class JSMStateManager:
         return {} if issue is None else {key: issue}
 
     # -- reading -------------------------------------------------------------------------------------------
+
+    def services_field(self) -> str:
+        """The id of the field of affected services, "" where there is none. Raises ConfigurationProblem, see `field_of`."""
+        self._site.learn_fields()
+        return self._site.services_field or ""
 
     def me(self) -> Account:
         """The account of the token; the probe. Raises CredentialProblem or Outage saying what is wrong."""

@@ -12,6 +12,7 @@ from typing import Any, Final
 import requests
 
 from selfheal.errors import NotFound, Outage, Refused, SelfhealError
+from selfheal.jsm import services
 from selfheal.jsm.adf import Node
 from selfheal.jsm.keys import checked
 from selfheal.jsm.transport import Transport
@@ -44,11 +45,15 @@ class Unreadable(Outage):
 
 
 class JiraSite:
-    """The site. ``services_field`` is the id of the field of affected services, "" where there is none."""
+    """The site. ``services_field`` is the id of the field of affected services, "" where there is none.
 
-    def __init__(self, transport: Transport) -> None:
+    ``configured`` is its id or name on sites where it is not JSM's own.
+    """
+
+    def __init__(self, transport: Transport, configured: str = "") -> None:
         self._transport = transport
         self._jira = transport.jira
+        self._configured = configured
         self.services_field: str | None = None
 
     @property
@@ -70,19 +75,13 @@ class JiraSite:
         )
 
     def learn_fields(self) -> None:
-        """Finds the field of affected services by what it is, never by a hard-coded id."""
-        if self.services_field is not None:
-            return
-        fields = self._transport.call("list the fields", self._jira.get_fields) or []
-        self.services_field = next(
-            (
-                str(field["id"])
-                for field in fields
-                if "service-entity" in str((field.get("schema") or {}).get("custom", ""))
-                or str(field.get("name", "")).casefold() == "affected services"
-            ),
-            "",
-        )
+        """Finds the field of affected services: the configured one, else JSM's own by what it is, never by its id.
+
+        Raises ConfigurationProblem when the configured one is not there.
+        """
+        if self.services_field is None:
+            fields = self._transport.call("list the fields", self._jira.get_fields) or []
+            self.services_field = services.field_of(fields, self._configured)
 
     def issue(self, key: str) -> dict[str, Any]:
         """The issue with `FIELDS` and our record, as of now."""
