@@ -22,6 +22,7 @@ from selfheal.cluster.workloads import (
     statuses,
 )
 from selfheal.faults.calls import failing_calls
+from selfheal.faults.crashing import settled
 from selfheal.faults.evidence import seconds_before
 from selfheal.incidents.record import ObjectRef
 
@@ -136,7 +137,8 @@ def _containers(snapshot: Snapshot, pod: Object) -> Iterator[str]:
             if not ended or ended.get("exitCode") == 0:
                 continue
             ago = seconds_before(snapshot, parse(ended.get("finishedAt")))
-            if where == "state" or ago is None or ago < RESTARTED:
+            recent = (ago is None or ago < RESTARTED) and not settled(snapshot, status)
+            if where == "state" or recent:
                 yield f"container {name} ended with exit code {ended.get('exitCode')} ({ended.get('reason')})"
 
 

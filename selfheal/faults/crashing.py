@@ -46,7 +46,7 @@ def crash(snapshot: Snapshot, container: Container, pod: Object) -> Crash | None
     ended = state(status, "terminated", where)
     if not ended or ended.get("reason") in ("OOMKilled", "StartError", "ContainerCannotRun"):
         return None
-    if where == "lastState" and _settled(snapshot, status, ended):
+    if where == "lastState" and settled(snapshot, status):
         return None
     code = ended.get("exitCode")
     if not isinstance(code, int) or (where == "state" and code == 0):
@@ -79,7 +79,11 @@ def first_crash(snapshot: Snapshot, workload: Workload, container: Container) ->
     )
 
 
-def _settled(snapshot: Snapshot, status: dict[str, Any], ended: dict[str, Any]) -> bool:
+def settled(snapshot: Snapshot, status: dict[str, Any]) -> bool:
+    """Whether a container that ended before has run well for long enough since that its last end is history.
+
+    A program that waits for what it needs by ending and being started again does so in every rollout.
+    """
     running = state(status, "running")
     if not running:
         return state(status, "terminated").get("exitCode") == 0

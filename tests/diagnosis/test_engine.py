@@ -14,7 +14,7 @@ from selfheal.cluster.snapshot import Snapshot
 from selfheal.diagnosis.engine import Diagnosis, diagnose
 from selfheal.faults.catalogue import CATALOGUE
 from selfheal.incidents.record import ObjectRef, Outcome, RenderedChange, Target, Tried
-from tests.support.cluster import Cluster, container, crashing, running, waiting
+from tests.support.cluster import Cluster, container, crashing, ended, running, waiting
 
 LIMITED = {"containers": [container(resources={"limits": {"memory": "128Mi"}})]}
 WEB = {"containers": [container(ports=[{"containerPort": 8080}])]}
@@ -65,6 +65,16 @@ def test_trouble_the_catalogue_does_not_know_is_unknown(status: dict[str, Any]) 
     found = diagnose(cluster.snapshot())
     assert found.verdict == "unknown"
     assert any("web" in reason for reason in found.reasons)
+
+
+@pytest.mark.parametrize(("since", "verdict"), [(60, "fault"), (240, "healthy")])
+def test_a_program_that_waited_by_ending_is_well_once_it_has_run_on(since: float, verdict: str) -> None:
+    """It ended after five seconds, since what it calls was not there yet; now it runs, for a while or long enough."""
+    cluster = Cluster()
+    status = running(since=since, restartCount=1, lastState=ended("Error", 1, since + 1))
+    cluster.deployment("web", WEB, status=status)
+    found = diagnose(cluster.snapshot())
+    assert found.verdict == verdict
 
 
 def test_missing_pods_are_noticed() -> None:
