@@ -9,9 +9,10 @@ from dataclasses import dataclass, field
 from selfheal.cluster import pointer
 from selfheal.errors import NeedsPerson, SelfhealError
 from selfheal.incidents.record import Evidence, ObjectRef
+from selfheal.repair.contract import varies
 from selfheal.repair.objects import Object, alike, differences, is_hook, ref
 from selfheal.repair.sources import Unit, source_for
-from selfheal.repair.sources.plain import is_kustomization
+from selfheal.repair.sources.plain import is_kustomization, unreadable
 from selfheal.repair.tools import Tools
 from selfheal.repair.view import View
 from selfheal.repository.paths import below
@@ -50,6 +51,7 @@ class Locator:
         self._live = live
         self._evidence = [item for item in evidence if item.source == "object" and item.field]
         self._rendered: dict[Unit, list[Object]] = {}
+        self._varying: dict[tuple[Unit, str], frozenset[tuple[ObjectRef, str]]] = {}
         self.problems: list[str] = []
 
     def render(self, unit: Unit) -> list[Object]:
@@ -58,6 +60,15 @@ class Locator:
             objects = source_for(unit.kind, self.tools).render(self.view, unit)
             self._rendered[unit] = [obj for obj in objects if not is_hook(obj)]
         return self._rendered[unit]
+
+    def varying(self, located: Located, namespace: str) -> frozenset[tuple[ObjectRef, str]]:
+        """Fields that come out otherwise when the unit is rendered once more; ``namespace`` of objects without one."""
+        unit = located.unit
+        if (unit, namespace) not in self._varying:
+            objects = source_for(unit.kind, self.tools).fresh(self.view, unit)
+            again = [obj for obj in objects if not is_hook(obj)]
+            self._varying[unit, namespace] = varies(located.objects, again, namespace)
+        return self._varying[unit, namespace]
 
     def find(
         self,
@@ -76,7 +87,8 @@ class Locator:
         found = self.all(refs, path, hints)
         if not found:
             what = ", ".join(str(item) for item in refs[:3])
-            tried = f" {self.problems[0]}" if self.problems else ""
+            problem = self.problems[0] if self.problems else unreadable(self.view, refs[0], path)
+            tried = f" {problem}" if problem else ""
             raise NeedsPerson(
                 f"Nothing {f'below {path} ' if path else ''}in the repository deploys {what}.{tried}",
                 hint="Name the folder that deploys it with --path, or in `services:` of the configuration.",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -47,6 +48,9 @@ from selfheal.repository.tree import Tree
 
 Decision = Literal["propose", "escalate", "none"]
 _ABSENT = object()
+#: What envsubst and its like fill in, and the fields in which a shell may do so at run time instead.
+_PLACEHOLDER = re.compile(r"\$\{\w+(?::?[-=?+][^}]*)?\}|\{\{.*?\}\}|__[A-Z][A-Z_]*__")
+_SHELL = re.compile(r"/(?:command|args)(?:/|$)|/env/|^/(?:data|stringData)/|/annotations/")
 
 
 @dataclass(frozen=True)
@@ -245,6 +249,12 @@ def _unless_drifted(
             if live is not None
             else told.get((edit.object, edit.field), _ABSENT)
         )
+        if isinstance(written, str) and _PLACEHOLDER.search(written) and not _SHELL.search(edit.field):
+            raise NeedsPerson(
+                f"{edit.field} of {edit.object} is {_short(written)} in the repository: something else fills it in.",
+                hint="Change the value where it is filled in: a pipeline, or whatever applies these files.",
+                code="filled-in",
+            )
         if written is _ABSENT or runs is _ABSENT or isinstance(written, dict | list):
             continue
         if edit.field == "/apiVersion":

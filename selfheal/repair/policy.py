@@ -38,6 +38,8 @@ JUDGES = (
     "**/testdata/**", "**/test_*", "**/*_test.*", "**/*.test.*", "**/*.spec.*", "**/*_spec.*", "**/*Test.java",
     "**/*Tests.java", "**/*Test.kt", "**/*Tests.cs", "**/*Test.php",
 )  # fmt: skip
+#: The marker by which Flux's image automation finds the lines that it writes.
+_IMAGE_POLICY = re.compile(rb"#\s*\{\s*\"\$imagepolicy\"\s*:\s*\"([^\"]+)\"")
 _KEPT_KINDS = ("ValidatingWebhookConfiguration", "MutatingWebhookConfiguration")
 
 
@@ -123,10 +125,15 @@ def _changed_lines(before: bytes | None, after: bytes | None) -> Iterator[bytes]
 
 
 def _generated(proposal: Proposal, policy: Policy) -> Iterator[str]:
-    for path, (before, _after) in proposal.files.items():
+    for path, (before, after) in proposal.files.items():
         reason = untouchable(path, (before or b"").decode("utf-8", "replace"))
         if reason:
             yield reason
+        for line in _changed_lines(before, after):
+            owner = _IMAGE_POLICY.search(line) if line[:1] == b"-" else None
+            if owner is not None:
+                name = owner.group(1).decode("utf-8", "replace")
+                yield f"{path} holds an image that Flux sets by its policy {name}, which would set it again"
 
 
 def _secrets(proposal: Proposal, policy: Policy) -> Iterator[str]:

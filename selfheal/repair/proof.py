@@ -62,7 +62,10 @@ def proof_of(
     varying: frozenset[tuple[ObjectRef, str]] = frozenset()
     if unit.kind == "helm":
         # Templates may roll dice or look at the clock; Kustomize and plain manifests cannot.
-        varying = varies(located.objects, _without_hooks(source.fresh(view, unit)), namespace)
+        varying = locator.varying(located, namespace)
+        if not varying:
+            # Most attempts fail here, and need no second rendering to do so.
+            prove(located.objects, after, goals, namespace=namespace)
         varying |= varies(after, _without_hooks(source.fresh(changed, unit)), namespace)
     touched = [item for item in varying if any(item == (goal.object, goal.field) for goal in goals)]
     if touched:

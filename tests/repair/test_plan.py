@@ -196,6 +196,13 @@ def test_a_cluster_that_runs_something_else_is_drift_and_no_change(repository: M
     assert "Sync the repository" in result.reason
 
 
+@pytest.mark.parametrize("written", ["${CART_MEMORY}", "${MEMORY:=128Mi}", "__MEMORY__"])
+def test_what_something_else_fills_in_is_not_written_over(repository: Make, written: str) -> None:
+    result = planned(repository({"cart.yaml": MANIFEST.replace("128Mi", f"'{written}'")}), oom())
+    assert result.decision == "escalate" and not result.changes
+    assert written in result.reason and "fills it in" in result.reason
+
+
 def test_two_files_alike_are_both_named(repository: Make) -> None:
     result = planned(repository({"a/cart.yaml": MANIFEST, "b/cart.yaml": MANIFEST}), oom())
     assert result.decision == "escalate"

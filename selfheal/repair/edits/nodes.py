@@ -98,6 +98,19 @@ def parse(text: str) -> list[Node]:
 
     Raises EditRefused for text that is no YAML, or that is nested or aliased beyond reason.
     """
+    try:
+        return _composed(text)
+    except EditRefused:
+        if not _TABS.search(text):
+            raise
+        # Kubernetes' reader takes tabs for the white space before a comment or a line's end. Offsets stay.
+        return _composed(_TABS.sub(lambda match: " " * len(match.group()), text))
+
+
+_TABS = re.compile(r"[ \t]*\t[ \t]*(?=#|\r?$)", re.MULTILINE)
+
+
+def _composed(text: str) -> list[Node]:
     from ruamel.yaml import YAML
     from ruamel.yaml.error import YAMLError
 

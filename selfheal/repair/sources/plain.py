@@ -126,6 +126,19 @@ class Plain(Source):
         yield Attempt(changes, f"edits {', '.join(changes)}")
 
 
+def unreadable(view: View, wanted: ObjectRef, path: str) -> str:
+    """A manifest below ``path`` that names the object and cannot be read, with the reason; "" when there is none."""
+    names = [name for name in view.files() if name.endswith(SUFFIXES) and below(name, path)]
+    for name, data in view.read_many(names).items():
+        if wanted.name.encode() not in data.replace(b"\0", b"") or b"{{" in data:
+            continue
+        try:
+            load(decode(name, data))
+        except EditRefused as error:
+            return f"{name} names it, but cannot be read: {error.message}"
+    return ""
+
+
 def places(file: EditedFile, wanted: ObjectRef) -> list[tuple[int, tuple[str, ...]]]:
     """(document, path inside it) of each occurrence of an object, in Lists too."""
     found: list[tuple[int, tuple[str, ...]]] = []
