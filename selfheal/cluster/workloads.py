@@ -9,6 +9,7 @@ from typing import Any
 
 from selfheal.cluster import pointer
 from selfheal.cluster.kinds import WORKLOADS
+from selfheal.cluster.podtemplates import outdated, template_of
 from selfheal.cluster.snapshot import Object, Snapshot, metadata, owner_of, ref_of
 from selfheal.incidents.record import ObjectRef
 
@@ -175,6 +176,10 @@ def current_pods(snapshot: Snapshot, workload: Object) -> list[Object]:
             if not update
             or strings(metadata(pod).get("labels")).get("controller-revision-hash") in (None, update)
         ] or pods
+    elif kind == "DaemonSet":
+        pods = snapshot.pods_of(workload)
+        template = pod_spec(workload)
+        pods = [pod for pod in pods if not outdated(pod, kind, template)] or pods
     else:
         pods = snapshot.pods_of(workload)
     over = ("Succeeded",) if kind in ("Job", "CronJob", "Pod") else ("Succeeded", "Failed")
@@ -267,6 +272,10 @@ def earlier(snapshot: Snapshot, workload: Object) -> tuple[Earlier, ...]:
         for item in newest_last if update else newest_last[1:]:
             spec = mapping(pointer.resolve(item, "/data/spec/template/spec", {}))
             found.append(Earlier(spec, str(ref_of(item)), False))
+        if not revisions:
+            found += _of_pods(snapshot, workload)
+    elif workload.get("kind") == "CronJob":
+        found += _of_jobs(snapshot, workload)
     return tuple(sorted(found, key=lambda item: not item.proven))
 
 
@@ -287,6 +296,42 @@ def proven(snapshot: Snapshot, workload: Workload) -> str:
                 else ""
             )
     return ""
+
+
+def _of_pods(snapshot: Snapshot, workload: Object) -> Iterator[Earlier]:
+    """The templates that pods of an older revision were made from, the newest pod first."""
+    kind, template = str(workload.get("kind")), pod_spec(workload)
+    update = mapping(workload.get("status")).get("updateRevision")
+    seen: list[dict[str, Any]] = []
+    pods = sorted(
+        snapshot.pods_of(workload),
+        key=lambda pod: str(metadata(pod).get("creationTimestamp", "")),
+        reverse=True,
+    )
+    for pod in pods:
+        revision = strings(metadata(pod).get("labels")).get("controller-revision-hash")
+        if (update and revision == update) or not outdated(pod, kind, template):
+            continue
+        spec = template_of(pod, kind, template)
+        if spec not in seen:
+            seen.append(spec)
+            yield Earlier(spec, str(ref_of(pod)), ready(pod))
+
+
+def _of_jobs(snapshot: Snapshot, cron_job: Object) -> Iterator[Earlier]:
+    """The templates of a CronJob's Jobs that went well, where they are not its present one, the newest first."""
+    template = pod_spec(cron_job)
+    jobs = sorted(
+        snapshot.owned(cron_job, "Job"),
+        key=lambda job: str(metadata(job).get("creationTimestamp", "")),
+        reverse=True,
+    )
+    seen: list[dict[str, Any]] = []
+    for job in jobs:
+        spec = pod_spec(job)
+        if job_complete(job) and spec not in seen and outdated({"spec": spec}, "Job", template):
+            seen.append(spec)
+            yield Earlier(spec, str(ref_of(job)), True)
 
 
 def last_good(snapshot: Snapshot, workload: Workload, relative: str) -> tuple[Any, str] | None:

@@ -28,7 +28,6 @@ from collections.abc import Iterable
 
 from typing_extensions import override
 
-from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Snapshot
 from selfheal.cluster.workloads import Container, Workload, troubled
 from selfheal.faults import template_change
@@ -79,7 +78,7 @@ class AppCrash(Fault):
     def remedy(self, finding: Finding) -> Remedy:
         changed = finding.facts.get("changed") or []
         edits = template_change.edits(finding.object, changed)
-        if edits and all(_writable(edit.field) for edit in edits):
+        if edits and all(template_change.writable(edit.field) for edit in edits):
             return Remedy(
                 title=f"Start {finding.object.name} with the settings with which it ran",
                 edits=edits,
@@ -99,12 +98,3 @@ def _confidence(snapshot: Snapshot, workload: Workload, container: Container, fo
         # It may have been told to end, and only events say who told it.
         return 0.5
     return 0.75 if found.restarts > 1 or workload.ref.kind in ("Job", "CronJob") else 0.65
-
-
-def _writable(field: str) -> bool:
-    tokens = pointer.parts(field)
-    return any(
-        len(wanted := pointer.parts(pattern)) == len(tokens)
-        and all(w in ("*", t) for w, t in zip(wanted, tokens, strict=True))
-        for pattern in AppCrash.writes
-    )

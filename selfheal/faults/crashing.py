@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -24,6 +25,10 @@ _ERROR = re.compile(
     r"\b(?:fatal|panic|exception|traceback|error|critical|emerg|failed|cannot|could not|unable|abort(?:ed|ing)?"
     r"|segfault|unhandled|uncaught|Caused by)\b",
     re.IGNORECASE,
+)
+#: What programs say beside that of what they were told.
+_COMPLAINS = re.compile(
+    r"\b(?:(?:does not|doesn't) exist|not found|no such|invalid|unknown)\b", re.IGNORECASE
 )
 _TRACE = re.compile(r"^\s+at |^\s+File \"|^\t|^goroutine |^Traceback|^\s*\^|^\s*\.\.\. \d+ more")
 
@@ -99,12 +104,28 @@ def settled(snapshot: Snapshot, status: dict[str, Any]) -> bool:
 
 def last_words(snapshot: Snapshot, container: Container, pod: Object) -> Evidence | None:
     """The last line with which a container that ended said why, else its very last line."""
+    return next(_last_lines(snapshot, container, pod, (_ERROR,)), None)
+
+
+def telling(snapshot: Snapshot, container: Container, pod: Object) -> Iterator[Evidence]:
+    """All lines with which a container that ended said why or complained, the last first; else its very last line."""
+    yield from _last_lines(snapshot, container, pod, (_ERROR, _COMPLAINS))
+
+
+def _last_lines(
+    snapshot: Snapshot, container: Container, pod: Object, patterns: Sequence[re.Pattern[str]]
+) -> Iterator[Evidence]:
     ref = ref_of(pod)
     for previous in (True, False):
         text = snapshot.logs(ref.namespace, ref.name, container.name, previous=previous)
         lines = [line for line in (text or "").splitlines()[-200:] if line.strip()]
         if not lines:
             continue
-        telling = [line for line in lines[-60:] if _ERROR.search(line) and not _TRACE.search(line)]
-        return of_log(pod, container.name, telling[-1] if telling else lines[-1], previous=previous)
-    return None
+        told = [
+            line
+            for line in lines[-60:]
+            if any(pattern.search(line) for pattern in patterns) and not _TRACE.search(line)
+        ]
+        for line in reversed(told or lines[-1:]):
+            yield of_log(pod, container.name, line, previous=previous)
+        return

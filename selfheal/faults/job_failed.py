@@ -35,6 +35,7 @@ from selfheal.cluster.workloads import (
     Workload,
     condition,
     containers,
+    last_good,
     mapping,
     mappings,
     newest_job,
@@ -43,16 +44,20 @@ from selfheal.cluster.workloads import (
     statuses,
     workloads,
 )
+from selfheal.faults.addressing import field_of, wrong_addresses
 from selfheal.faults.calls import through
-from selfheal.faults.crashing import last_words
+from selfheal.faults.crashing import last_words, telling
 from selfheal.faults.evidence import on_object, quoted, seconds_before
 from selfheal.faults.fields import container_fields
-from selfheal.faults.interface import Fault, FieldEdit, Finding, LastGood, Remedy
+from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, Remedy
 from selfheal.incidents.record import Evidence, Target
 
 #: Seconds after which a finished main container beside a running sidecar is no longer about to end.
 LINGERS = 120
 _TOKEN = re.compile(r"[\w./:@-]{4,}")
+_SUBCOMMAND = re.compile(
+    r"\b(?:unknown|invalid|no such|unrecogni[sz]ed|unexpected) (?:sub)?(?:command|argument|action)", re.I
+)
 
 
 class JobFailed(Fault):
@@ -85,7 +90,10 @@ class JobFailed(Fault):
             return Remedy(
                 title, (), finding.summary, escalate="Why the Job fails has to be seen in its program."
             )
-        edits = tuple(FieldEdit(finding.object, field, LastGood()) for field in facts["fields"])
+        known = {item["field"]: Exact(item["value"], item["origin"]) for item in facts.get("wanted") or ()}
+        edits = tuple(
+            FieldEdit(finding.object, field, LastGood(known.get(field))) for field in facts["fields"]
+        )
         return Remedy(title, edits, finding.summary, requires_recreate=finding.object.kind == "Job")
 
 
@@ -100,10 +108,9 @@ def _failed(snapshot: Snapshot, workload: Workload, job: Object) -> Finding | No
     evidence: list[Evidence] = [
         on_object(job, f"/status/conditions/{index}/{word}", value, f"The Job failed: {reason}")
     ]
-    container, code, line = _last_failure(snapshot, job)
+    container, code, line, fields = _last_failure(snapshot, workload, job)
     if line is not None:
         evidence.insert(0, line)
-    fields = _suspects(workload, container, line.message if line is not None else "")
     if reason == "DeadlineExceeded":
         deadline = mapping(job.get("spec")).get("activeDeadlineSeconds")
         if deadline is not None:
@@ -113,6 +120,21 @@ def _failed(snapshot: Snapshot, workload: Workload, job: Object) -> Finding | No
         for field in fields[:2]
     ]
     said = f": {line.message[:160]}" if line is not None else ""
+    # An address that no Service answers tells more than which of several fields a line quotes.
+    lost = [
+        item
+        for item in wrong_addresses(snapshot, workload)
+        if item.wanted
+        and item.address.holder == workload.ref
+        and field_of(item) in (fields or [field_of(item)])
+    ]
+    if lost:
+        fields = [field_of(lost[0])]
+    good = [
+        {"field": field, "value": before[0], "origin": before[1]}
+        for field in fields
+        if (before := last_good(snapshot, workload, field.removeprefix(workload.spec_pointer))) is not None
+    ]
     return Finding(
         fault=JobFailed.id,
         variant="deadline" if reason == "DeadlineExceeded" else "attempts",
@@ -121,13 +143,22 @@ def _failed(snapshot: Snapshot, workload: Workload, job: Object) -> Finding | No
         confidence=0.88,
         summary=f"{workload.ref} gave up ({reason or 'Failed'}, exit code {code}){said}",
         evidence=tuple(evidence),
-        facts={"fields": fields, "reason": reason},
+        facts={
+            "fields": fields,
+            "reason": reason,
+            "wanted": [
+                {"field": field_of(item), "value": item.wanted, "origin": item.origin} for item in lost[:1]
+            ],
+            "last_good": good,
+        },
         through=through(snapshot, workload),
     )
 
 
-def _last_failure(snapshot: Snapshot, job: Object) -> tuple[Container | None, object, Evidence | None]:
-    """Container, exit code and last words of the pod that failed last."""
+def _last_failure(
+    snapshot: Snapshot, workload: Workload, job: Object
+) -> tuple[Container | None, object, Evidence | None, list[str]]:
+    """Container, exit code and last words of the pod that failed last, and the fields that they are about."""
     pods = sorted(
         snapshot.owned(job, "Pod"),
         key=lambda pod: str(metadata(pod).get("creationTimestamp", "")),
@@ -139,19 +170,24 @@ def _last_failure(snapshot: Snapshot, job: Object) -> tuple[Container | None, ob
             status = known.get(container.name, {})
             ended = state(status, "terminated") or state(status, "terminated", "lastState")
             if ended and ended.get("exitCode") not in (0, None):
-                return container, ended.get("exitCode"), last_words(snapshot, container, pod)
-    return None, "unknown", None
+                for line in telling(snapshot, container, pod):
+                    fields = _suspects(workload, container, line.message)
+                    if fields:
+                        return container, ended.get("exitCode"), line, fields
+                return container, ended.get("exitCode"), last_words(snapshot, container, pod), []
+    return None, "unknown", None, []
 
 
-def _suspects(workload: Workload, container: Container | None, text: str) -> list[str]:
-    """Fields of the container that the last words quote: arguments, command, variables."""
-    if container is None:
-        return []
+def _suspects(workload: Workload, container: Container, text: str) -> list[str]:
+    """Fields of the container that a line quotes: arguments, command, variables."""
     own = workload.container(container.name)
     if own is None:
         return []
     found = []
     words = {token.rstrip(".:") for token in _TOKEN.findall(text)}
+    if not _SUBCOMMAND.search(text):
+        # A program names its subcommand in many a line.
+        words = {token for token in words if not token.isalnum()}
     for section in ("args", "command"):
         items = own.spec.get(section)
         for index, item in enumerate(items if isinstance(items, list) else ()):

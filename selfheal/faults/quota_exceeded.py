@@ -14,8 +14,8 @@ No pod exists: the scheduler never saw it. "maximum … per Container" is a Limi
 longer once all pods are there.
 
 # What is changed
-`spec.hard` of the quota back to what it was before. Raising it beyond that needs approval; a workload that asks
-for more than it should goes back to what it asked for.
+A workload that asks for more than before, or for more than the whole quota, goes back to what it asked for. Else
+`spec.hard` of the quota goes back to what it was before; raising it beyond that needs approval.
 
 # How safe that is
 A quota is somebody's decision; only its own earlier value is restored.
@@ -33,11 +33,13 @@ from typing_extensions import override
 from selfheal.cluster import pointer
 from selfheal.cluster.quantity import quantity
 from selfheal.cluster.snapshot import Object, Snapshot, ref_of
-from selfheal.cluster.workloads import Workload, declared, mapping, workloads
+from selfheal.cluster.workloads import Workload, by_ref, declared, mapping, workloads
 from selfheal.faults.absent import refused
 from selfheal.faults.calls import service_of
 from selfheal.faults.evidence import on_object, quoted
+from selfheal.faults.fields import container_fields
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, Remedy
+from selfheal.faults.overdrawn import asked_before, beyond
 from selfheal.faults.signals import signals
 from selfheal.incidents.record import Evidence, ObjectRef, Target
 
@@ -52,7 +54,11 @@ class QuotaExceeded(Fault):
 
     id = "quota-exceeded"
     blames = ("ResourceQuota",)
-    writes = ("/spec/hard/*",)
+    writes = (
+        "/spec/hard/*",
+        "/spec/replicas",
+        *container_fields("/resources/requests/*", "/resources/limits/*"),
+    )
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
@@ -65,7 +71,10 @@ class QuotaExceeded(Fault):
                 ref = ObjectRef(kind="ResourceQuota", namespace=workload.namespace, name=match["name"])
                 resource = _resource(match["requested"] or "", text)
                 held = found.get(str(ref))
-                if held is None:
+                # Of several that are refused, the one that asks for more than before is the reason.
+                if held is None or not (
+                    held.facts["asked"] or not asked_before(snapshot, workload, resource)
+                ):
                     found[str(ref)] = _finding(snapshot, ref, resource, [evidence], (workload.ref,), 0.97)
                 break
         for ref, resource, evidence, refs in _from_sync(snapshot):
@@ -80,6 +89,13 @@ class QuotaExceeded(Fault):
     @override
     def remedy(self, finding: Finding) -> Remedy:
         facts = finding.facts
+        asked = facts.get("asked") or []
+        if asked:
+            workload = ObjectRef(**facts["workload"])
+            title = f"Let {workload.name} ask for what its quota allows"
+            known = {item["field"]: Exact(item["value"], item["origin"]) for item in facts["last_good"]}
+            edits = tuple(FieldEdit(workload, field, LastGood(known.get(field))) for field in asked)
+            return Remedy(title, edits, finding.summary)
         title = f"Let the quota {finding.object.name} allow what it allowed before"
         fallback = Exact(facts["was"], "the last applied manifest") if facts["was"] else None
         edit = FieldEdit(finding.object, facts["field"], LastGood(fallback))
@@ -188,6 +204,15 @@ def _finding(
         evidence.append(on_object(ref, where, taken, f"What is used of {resource}"))
     was = pointer.resolve(declared(quota), field) if quota else None
     was_more = was is not None and (quantity(was) or Decimal(0)) > (quantity(allowed) or Decimal(0))
+    workload = by_ref(snapshot).get(affects[0]) if affects and not was_more else None
+    good = asked_before(snapshot, workload, resource) if workload is not None else []
+    asked = [item["field"] for item in good]
+    if workload is not None and not asked:
+        asked = beyond(workload, resource, allowed)
+    if workload is not None and asked:
+        value = pointer.resolve(workload.object, asked[0])
+        if value is not None:
+            evidence.append(on_object(workload.ref, asked[0], value, f"What {workload.ref.name} asks for"))
     return Finding(
         fault=QuotaExceeded.id,
         variant=kind_of_quota(resource),
@@ -199,6 +224,8 @@ def _finding(
             "field": field,
             "resource": resource,
             "was": was if was_more else None,
+            "asked": asked,
+            "last_good": good,
             **({"workload": affects[0].model_dump()} if affects else {}),
         },
         affects=affects,

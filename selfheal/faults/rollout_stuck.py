@@ -13,10 +13,11 @@ Nearly every fault of a pod also stops its rollout: that fault is the cause, and
 A rollout that still progresses is no fault.
 
 # What is changed
-A pause is lifted as it was before. Otherwise nothing: look further.
+A pause is lifted as it was before. Where an older template of the Deployment still serves, and the new one differs
+from it in a few settings that are no image, those go back. Otherwise nothing: look further.
 
 # How safe that is
-Lifting a pause rolls out what is in the template.
+Lifting a pause rolls out what is in the template. Settings go back to those with which pods run now.
 """
 
 from __future__ import annotations
@@ -25,8 +26,10 @@ from collections.abc import Iterable
 
 from typing_extensions import override
 
+from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Snapshot
 from selfheal.cluster.workloads import Workload, condition, mapping, mappings, number, workloads
+from selfheal.faults import template_change
 from selfheal.faults.evidence import on_object, quoted
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, Remedy
 from selfheal.incidents.record import Target
@@ -37,13 +40,13 @@ class RolloutStuck(Fault):
 
     id = "rollout-stuck"
     blames = ("Deployment",)
-    writes = ("/spec/paused",)
+    writes = ("/spec/paused", *template_change.WRITES)
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
         for workload in workloads(snapshot):
             if workload.ref.kind == "Deployment":
-                finding = _paused(workload) or _late(workload)
+                finding = _paused(workload) or _late(snapshot, workload)
                 if finding is not None:
                     yield finding
 
@@ -53,6 +56,13 @@ class RolloutStuck(Fault):
         if finding.variant == "paused":
             value = LastGood(Exact(False, "the default of Deployments"))
             return Remedy(title, (FieldEdit(finding.object, "/spec/paused", value),), finding.summary)
+        edits = template_change.edits(finding.object, finding.facts.get("changed") or [])
+        if edits and all(template_change.writable(edit.field) for edit in edits):
+            return Remedy(
+                f"Start {finding.object.name} with the settings with which it runs",
+                edits,
+                f"{finding.summary.rstrip('.')}. Its older pods run with other settings",
+            )
         return Remedy(
             title, (), finding.summary, escalate="Nothing known explains why the new pods are not available."
         )
@@ -73,7 +83,7 @@ def _paused(workload: Workload) -> Finding | None:
     )
 
 
-def _late(workload: Workload) -> Finding | None:
+def _late(snapshot: Snapshot, workload: Workload) -> Finding | None:
     found = condition(workload.object, "Progressing")
     status, spec = mapping(workload.object.get("status")), mapping(workload.object.get("spec"))
     short = number(status.get("availableReplicas")) < number(spec.get("replicas"), 1) or number(
@@ -84,13 +94,25 @@ def _late(workload: Workload) -> Finding | None:
     index = mappings(status.get("conditions")).index(found)
     text = quoted(str(found.get("message") or ""))
     field = f"/status/conditions/{index}/{'message' if text else 'reason'}"
+    changed = template_change.changes(snapshot, workload)
     return Finding(
         fault=RolloutStuck.id,
         variant="deadline",
         object=workload.ref,
-        confidence=0.55,
+        confidence=0.75 if changed else 0.55,
         summary=f"The rollout of {workload.ref} exceeded its deadline, and nothing known explains it.",
         evidence=(
             on_object(workload.ref, field, text or found.get("reason"), "The rollout's deadline passed"),
+            *(
+                on_object(
+                    workload.ref,
+                    item["field"],
+                    pointer.resolve(workload.object, item["field"]),
+                    "It was other before",
+                )
+                for item in changed
+                if pointer.exists(workload.object, item["field"])
+            ),
         ),
+        facts={"changed": changed, "last_good": template_change.last_good_of(changed)},
     )

@@ -69,6 +69,16 @@ def edits(ref: ObjectRef, facts: list[dict[str, Any]]) -> tuple[FieldEdit, ...]:
     )
 
 
+def writable(field: str) -> bool:
+    """Whether a field is one of those that may be put back."""
+    tokens = pointer.parts(field)
+    return any(
+        len(wanted := pointer.parts(pattern)) == len(tokens)
+        and all(w in ("*", t) for w, t in zip(wanted, tokens, strict=True))
+        for pattern in WRITES
+    )
+
+
 def last_good_of(facts: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Those of the facts that are earlier values."""
     return [item for item in facts if item["value"] is not None]

@@ -51,6 +51,8 @@ _ABSENT = object()
 #: What envsubst and its like fill in, and the fields in which a shell may do so at run time instead.
 _PLACEHOLDER = re.compile(r"\$\{\w+(?::?[-=?+][^}]*)?\}|\{\{.*?\}\}|__[A-Z][A-Z_]*__")
 _SHELL = re.compile(r"/(?:command|args)(?:/|$)|/env/|^/(?:data|stringData)/|/annotations/")
+#: Faults of an image of which no container was ever made.
+_NEVER_RAN = frozenset({"image-not-found", "image-registry-unreachable", "image-pull-unauthorized"})
 
 
 @dataclass(frozen=True)
@@ -95,6 +97,7 @@ class Derived:
     relatives: Relatives
     #: The way back where the remedy is to go back on a release, None otherwise.
     release: Reverted | None = None
+    fault: str = ""
 
 
 class Drift(NeedsPerson):
@@ -190,16 +193,17 @@ def derive(
     _unless_drifted(remedy.edits, located, analysis, snapshot)
     release = reverted(tree, locator, located, history, asked, analysis) if asked is not None else None
     if release is not None:
-        return Derived(remedy, release.goals, located, locator, history, relatives, release)
+        return Derived(remedy, release.goals, located, locator, history, relatives, release, analysis.fault)
     sources = Sources(
         analysis=analysis,
         policy=settings.policy,
         past=lambda edit: history.values(edit.object, edit.field, _written(located, edit)),
         siblings=lambda edit: relatives.named(edit.object),
         tried=tried,
+        objects=located.objects,
     )
     goals = tuple(decide(edit, _object(located, edit.object), sources) for edit in remedy.edits)
-    return Derived(remedy, goals, located, locator, history, relatives)
+    return Derived(remedy, goals, located, locator, history, relatives, fault=analysis.fault)
 
 
 def _configured(settings: Settings, source: Source | None, wanted: ObjectRef, target: Target | None) -> str:
@@ -285,7 +289,7 @@ def unless_past_forbids(
         )
     for goal in derived.goals if derived.release is None else ():
         if goal.path[-1:] == ("image",) and goal.op == "set":
-            unless_spanning(tree, derived.history, goal)
+            unless_spanning(tree, derived.history, goal, ran=derived.fault not in _NEVER_RAN)
 
 
 def _unless_relapsed(derived: Derived, settings: Settings, now: datetime, tried: Sequence[Tried]) -> None:

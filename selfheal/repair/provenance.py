@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from selfheal.cluster import pointer
 from selfheal.cluster.quantity import quantity
 from selfheal.config.model import Policy
-from selfheal.repair import amounts
+from selfheal.repair import amounts, spelling
 from selfheal.repair.goal import Goal
 
 if TYPE_CHECKING:
@@ -32,6 +32,7 @@ def unfounded(derived: Derived, policy: Policy) -> tuple[str, ...]:
         # What goes back as a whole was read from git.
         return ()
     known: set[str] = set()
+    objects = derived.located.objects
     found = []
     for goal in derived.goals:
         # Where a value is said to come from is a word of the record as well, so it spares none.
@@ -40,7 +41,11 @@ def unfounded(derived: Derived, policy: Policy) -> tuple[str, ...]:
         for field, value, before in _leaves(goal):
             if not known:
                 known = _words(derived)
-            if not _bounded(field, value, before, policy) and not _stands(field, value, before, known):
+            if (
+                not _bounded(field, value, before, policy)
+                and not _stands(field, value, before, known)
+                and not spelling.is_mended(value, before, objects)
+            ):
                 past = derived.history.values(goal.object, field, before)
                 if not any(_alike(value, earlier) for earlier, _origin in past):
                     found.append(f"{field} of {goal.object}")

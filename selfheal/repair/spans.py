@@ -22,12 +22,15 @@ _MIGRATION = re.compile(
 )
 
 
-def unless_spanning(tree: Tree, history: History, goal: Goal) -> None:
+def unless_spanning(tree: Tree, history: History, goal: Goal, *, ran: bool = True) -> None:
     """Raises NeedsPerson when the commits since the value changed touch migrations, hooks, Jobs, custom resource
     definitions, StatefulSets or claims: a program that is put back may no longer fit what they did.
+
+    ``ran`` False: the present image could not even be pulled, so that naming it in such an object did nothing yet.
     """
     commits = history.since(goal.object, goal.field, goal.value)
-    _unless_final(tree, commits, f"Since {goal.field} of {goal.object} changed")
+    named = None if ran else (str(goal.before), str(goal.value))
+    _unless_final(tree, commits, f"Since {goal.field} of {goal.object} changed", named)
 
 
 def unless_final(tree: Tree, oldest: Commit, span: Sequence[Commit], culprits: Sequence[Commit]) -> None:
@@ -38,10 +41,12 @@ def unless_final(tree: Tree, oldest: Commit, span: Sequence[Commit], culprits: S
     _unless_final(tree, commits, f"Since commit {oldest.sha[:12]} brought the release")
 
 
-def _unless_final(tree: Tree, commits: Iterable[Commit], since: str) -> None:
+def _unless_final(
+    tree: Tree, commits: Iterable[Commit], since: str, named: tuple[str, str] | None = None
+) -> None:
     for commit in commits:
         for path in commit.paths:
-            what = _final(tree, commit, path)
+            what = _final(tree, commit, path, named)
             if what:
                 raise NeedsPerson(
                     f"{since}, commit {commit.sha[:12]} touched {path} ({what}), which cannot simply be gone back on.",
@@ -50,13 +55,18 @@ def _unless_final(tree: Tree, commits: Iterable[Commit], since: str) -> None:
                 )
 
 
-def _final(tree: Tree, commit: Commit, path: str) -> str:
-    """What of a changed file cannot be gone back on, "" when nothing."""
+def _final(tree: Tree, commit: Commit, path: str, named: tuple[str, str] | None) -> str:
+    """What of a changed file cannot be gone back on, "" when nothing. ``named``: (after, before) of a value that alone
+    does not count.
+    """
     if _MIGRATION.search(path):
         return "a migration"
     if not path.endswith((".yaml", ".yml", ".json", ".tpl")):
         return ""
     before, after = (_documents(tree, revision, path) for revision in (f"{commit.sha}^", commit.sha))
+    if named is not None:
+        same = {document for document in after if document.replace(*named) in before}
+        after, before = after - same, before - {document.replace(*named) for document in same}
     for document in sorted(before ^ after):
         match = _FINAL.search(document)
         if match:

@@ -21,7 +21,7 @@ from selfheal.errors import NeedsPerson
 from selfheal.faults.interface import AtLeast, Exact, FieldEdit, LastGood, NearName, OneOf, Query, Release
 from selfheal.faults.nearness import likeness, nearest
 from selfheal.incidents.record import Analysis, Tried
-from selfheal.repair import amounts
+from selfheal.repair import amounts, spelling
 from selfheal.repair.goal import Goal
 from selfheal.repair.objects import Object, alike
 
@@ -39,6 +39,11 @@ RAISE = "a bounded raise"
 SLIP = 0.85
 _PATH = "Probe/httpGet/path"
 
+#: Fields in which a slip of the pen is looked for, when nothing else is known.
+SPELLED = re.compile(
+    r"/(?:command|args|workingDir|image|mountPath|subPath)(?:/\d+)?$|/env/[^/]+/value$|Probe/httpGet/path$|^/data/[^/]+$"
+)
+SPELLING = "the present value, without the slip in it"
 _FILLED_IN = {"timeoutSeconds": 1, "successThreshold": 1}
 
 Past = tuple[Any, str]
@@ -59,6 +64,8 @@ class Sources:
     past: Callable[[FieldEdit], Iterator[Past]] = field(default=lambda edit: iter(()))
     siblings: Callable[[FieldEdit], Sequence[tuple[str, Object]]] = field(default=lambda edit: ())
     tried: Sequence[Tried] = ()
+    #: All that the unit renders, for the words that the repository uses.
+    objects: Sequence[Object] = ()
 
 
 def decide(edit: FieldEdit, obj: Object, sources: Sources) -> Goal:
@@ -77,11 +84,26 @@ def decide(edit: FieldEdit, obj: Object, sources: Sources) -> Goal:
             continue
         fit = fitting(value, before, edit.field)
         return Goal(edit.object, edit.field, "set", fit, before, origin, origin.startswith(RAISE))
+    better = _without_slip(edit, before, obj, sources)
+    if better is not None and not any(alike(better, other) for other in excluded):
+        return Goal(edit.object, edit.field, "set", better, before, SPELLING)
     tried = " other than the one that did not help" if excluded else ""
     raise NoValue(
         f"No right value{tried} is known for {edit.field} of {edit.object}.",
         hint="A person has to choose it; neither the cluster's older objects nor the repository have one.",
     )
+
+
+def _without_slip(edit: FieldEdit, before: Any, obj: Object, sources: Sources) -> Any:
+    """The present value with the one slip in it put right, None where that is not plain."""
+    if before is None or not SPELLED.search(edit.field) or isinstance(edit.value, Release | AtLeast):
+        return None
+    told = [
+        item.message
+        for item in sources.analysis.evidence
+        if item.source in ("log", "event") or item.field.startswith("/status/")
+    ]
+    return spelling.mended(before, edit.field, obj, sources.objects, told)
 
 
 def _unless_shifted(edit: FieldEdit, obj: Object, analysis: Analysis) -> None:

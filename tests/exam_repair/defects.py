@@ -159,19 +159,19 @@ def _(app: Application) -> None:
     env(app, "db", "PGPASSWORD")["valueFrom"]["secretKeyRef"]["name"] = f"{app.name('db')}-logn"
 
 
-@defect("config-content", "config-content-invalid", known=NOTHING)
+@defect("config-content", "config-content-invalid", known=NOTHING, new=True)
 def _(app: Application) -> None:
     data = app.objects["ConfigMap/worker"]["data"]
     data["worker.yaml"] = data["worker.yaml"].replace("    retries: 5\n", "   retries: 5\n")
 
 
-@defect("config-content-json", "config-content-invalid", known=NOTHING)
+@defect("config-content-json", "config-content-invalid", known=NOTHING, new=True)
 def _(app: Application) -> None:
     data = app.objects["ConfigMap/store"]["data"]
     data["limits.json"] = data["limits.json"].replace('"20MB",', '"20MB"')
 
 
-@defect("configmap-value", "env-var-invalid", "config-content-invalid", known=NOTHING)
+@defect("configmap-value", "env-var-invalid", "config-content-invalid", known=NOTHING, new=True)
 def _(app: Application) -> None:
     app.objects["ConfigMap/api"]["data"]["REGION"] = "nroth"
 
@@ -258,7 +258,7 @@ def _(app: Application) -> None:
     box(app, "worker")["args"][1] = "--quue=default"
 
 
-@defect("args-job", "job-failed", "command-invalid", known=NOTHING)
+@defect("args-job", "job-failed", "command-invalid", known=NOTHING, new=True)
 def _(app: Application) -> None:
     box(app, "migrate")["args"][1] = "--wiat=30s"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from selfheal.faults.interface import Exact, LastGood
 from tests.faults.kit import found, get, only, remedy, root
 from tests.support.cluster import Cluster, ago, container, ended, running
 
@@ -64,3 +65,22 @@ def test_lookalike_still_running() -> None:
     cluster = Cluster()
     cluster.deployment("batch", {"containers": [container()]}, status=running(), kind="Job")
     assert not found("job-failed", cluster)
+
+
+def test_the_line_that_names_an_option_tells_more_than_the_last() -> None:
+    log = "open migrations: directory does not exist: see --dir\nmigrate failed, nothing applied"
+    finding = only("job-failed", job("BackoffLimitExceeded", log=log, args=["migrate", "--dir=/sql/ledgr"]))
+    assert finding.facts["fields"] == ["/spec/template/spec/containers/name=app/args/1"]
+    assert "--dir" in finding.evidence[0].message
+
+
+def test_an_address_that_no_service_answers_is_to_lead_to_one() -> None:
+    cluster = job("BackoffLimitExceeded", log="error: dial tcp db:5423: i/o timeout")
+    cluster.service("db", {"app": "db"}, 5432)
+    cluster.deployment("db", {"containers": [container(ports=[{"containerPort": 5432}])]})
+    env = [{"name": "DB", "value": "db:5423"}]
+    get(cluster, "Job", "migrate")["spec"]["template"]["spec"]["containers"][0]["env"] = env
+    (edit,) = remedy(only("job-failed", cluster)).edits
+    assert edit.field.endswith("/env/name=DB/value")
+    assert isinstance(edit.value, LastGood) and isinstance(edit.value.fallback, Exact)
+    assert edit.value.fallback.value == "db:5432"

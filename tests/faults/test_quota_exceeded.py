@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from selfheal.faults.interface import Exact, Finding, LastGood
 from tests.faults.kit import caller, event, examined, found, get, lines, only, refused, remedy, root
 from tests.support.cluster import Cluster, container
 
@@ -75,3 +76,44 @@ def test_a_refusal_is_history_when_the_controller_counts_all_pods_and_none_were_
     assert found("quota-exceeded", cluster)
     get(cluster, "Deployment", "api")["status"]["updatedReplicas"] = 1
     assert not found("quota-exceeded", cluster)
+
+
+def overdrawn(now: dict[str, Any], before: dict[str, Any] | None) -> Finding:
+    text = 'pods "api-1" is forbidden: exceeded quota: team, requested: requests.cpu=50, used: requests.cpu=1, limited: requests.cpu=2'
+    cluster = refused("api", text, {"containers": [container(resources=now)]})
+    if before is not None:
+        top = get(cluster, "Deployment", "api")
+        older = cluster.owned(
+            top, "ReplicaSet", "api-rs1", metadata={"annotations": {"deployment.kubernetes.io/revision": "1"}},
+            spec={"replicas": 1, "template": {"spec": {"containers": [container(resources=before)]}}},
+            status={"readyReplicas": 1},
+        )  # fmt: skip
+        assert older
+    cluster.add(
+        "ResourceQuota", "team", spec={"hard": {"requests.cpu": "2"}}, status={"used": {"requests.cpu": "1"}}
+    )
+    return only("quota-exceeded", cluster)
+
+
+CPU = "/spec/template/spec/containers/name=app/resources/requests/cpu"
+
+
+def test_a_workload_that_asked_for_less_asks_for_that_again() -> None:
+    (edit,) = remedy(overdrawn({"requests": {"cpu": "50"}}, {"requests": {"cpu": "50m"}})).edits
+    assert (str(edit.object), edit.field) == ("Deployment shop/api", CPU)
+    assert edit.value == LastGood(Exact("50m", "ReplicaSet shop/api-rs1"))
+
+
+def test_a_workload_that_no_longer_asks_asks_again() -> None:
+    (edit,) = remedy(overdrawn({}, {"requests": {"cpu": "50m"}})).edits
+    assert edit.field == CPU
+
+
+def test_more_than_the_whole_quota_is_the_workloads_own() -> None:
+    (edit,) = remedy(overdrawn({"requests": {"cpu": "50"}}, None)).edits
+    assert (edit.field, edit.value) == (CPU, LastGood())
+
+
+def test_a_workload_that_asks_for_no_more_leaves_the_quota_to_blame() -> None:
+    (edit,) = remedy(overdrawn({"requests": {"cpu": "1"}}, {"requests": {"cpu": "1"}})).edits
+    assert edit.field == "/spec/hard/requests.cpu"

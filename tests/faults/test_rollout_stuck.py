@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from selfheal.faults.interface import Exact, LastGood
 from tests.faults.kit import examined, found, only, remedy, root
 from tests.support.cluster import Cluster, container, crashing, running
 
@@ -47,3 +48,21 @@ def test_lookalike_still_progresses() -> None:
     cluster = Cluster()
     cluster.deployment("api", {"containers": [container()]}, status=running(ready=False, since=10))
     assert not found("rollout-stuck", cluster)
+
+
+def test_the_little_that_changed_goes_back() -> None:
+    cluster = Cluster()
+    now, before = ({"containers": [container()], "priorityClassName": name} for name in ("hihg", "high"))
+    top = cluster.deployment("api", now, status=running(ready=False), before=before)
+    top["status"].update({"conditions": [DEADLINE], "updatedReplicas": 0})
+    (edit,) = remedy(only("rollout-stuck", cluster)).edits
+    assert edit.field == "/spec/template/spec/priorityClassName"
+    assert edit.value == LastGood(Exact("high", "ReplicaSet shop/api-rs1"))
+
+
+def test_a_release_is_not_taken_apart() -> None:
+    cluster = Cluster()
+    before = {"containers": [container(image="ghcr.io/acme/app:0.9")]}
+    top = cluster.deployment("api", {"containers": [container()]}, status=running(ready=False), before=before)
+    top["status"].update({"conditions": [DEADLINE], "updatedReplicas": 0})
+    assert remedy(only("rollout-stuck", cluster)).escalate

@@ -29,14 +29,12 @@ CASES = sorted(path.parent.name for path in RECORDINGS.glob("*/case.json")) if R
 ESCALATED = {
     "analytics-clickhouse-pending": "no older object or file has the label's right value",
     "analytics-query-api-hpa": "nothing says how much of a cpu the program needs",
-    "billing-migration-failed": "the right argument stands nowhere else",
     "campus-enrolment-upgrade": "the new path stands only in a changelog and in the program",
     "harbour-tides-gone": "taking admission away needs approval",
     "identity-directory-not-ready": "the right path stands nowhere else",
     "identity-mailer-update": "which user the image knows stands nowhere",
     "logistics-planner-crash": "the repository is right, the cluster drifted",
     "logistics-tracking-restarts": "the right path stands nowhere else",
-    "media-transcoder-never-starts": "the right command stands nowhere else",
     "shop-catalog-campaign-capacity": "a quota is raised by people",
 }
 #: Equally minimal fixes that differ from the recorded one: pointer -> value proposed.
