@@ -9,11 +9,12 @@ from selfheal.cluster.snapshot import Snapshot
 from selfheal.cluster.version import kubernetes_version
 from selfheal.diagnosis.engine import Diagnosis
 from selfheal.faults.interface import Finding
-from selfheal.incidents.record import BUDGETS, Analysis, Evidence, LastGood, ObjectRef, compact
+from selfheal.incidents.record import BUDGETS, Analysis, Companion, Evidence, LastGood, ObjectRef, compact
 from selfheal.redaction import Redactor, redactor
 
 EVIDENCE = 8
 EXPLAINS = 12
+COMPANIONS = 8
 INCOMPLETE = 10
 #: Room left for what others add to the section (decided_by, a longer summary).
 SPARE = 512
@@ -61,6 +62,7 @@ def to_analysis(diagnosis: Diagnosis, snapshot: Snapshot) -> Analysis:
     explains = list(root.explains[:EXPLAINS])
     facts = _usable(root.facts, clean)
     good = tuple(LastGood(**item) for item in facts.get("last_good", ()))
+    companions = _companions(diagnosis, root, clean)
     while True:
         analysis = Analysis(
             verdict="fault",
@@ -73,18 +75,35 @@ def to_analysis(diagnosis: Diagnosis, snapshot: Snapshot) -> Analysis:
             evidence=tuple(evidence),
             explains=tuple(explains),
             last_good=good,
+            companions=tuple(companions),
             facts=facts,
             fingerprint=fingerprint(root),
             mitigation=clean.text(root.mitigation)[:500],
             **common,
         )
         size = len(compact(analysis.model_dump(mode="json", exclude_defaults=True)))
-        if size <= BUDGETS["analysis"] - SPARE or not (explains or len(evidence) > 1 or _shrink(facts)):
+        spare = companions or explains or len(evidence) > 1
+        if size <= BUDGETS["analysis"] - SPARE or not (spare or _shrink(facts)):
             return analysis
-        if explains:
+        if companions:
+            companions.pop()
+        elif explains:
             explains.pop()
         elif len(evidence) > 1:
             evidence.pop()
+
+
+def _companions(diagnosis: Diagnosis, root: Finding, clean: Redactor) -> list[Companion]:
+    """Other objects with the root's fault whose older templates are known."""
+    found = []
+    for item in diagnosis.findings:
+        same = (item.fault, item.object.namespace) == (root.fault, root.object.namespace)
+        if not same or item.object == root.object:
+            continue
+        good = tuple(LastGood(**one) for one in _usable(item.facts, clean).get("last_good", ())[:4])
+        if good:
+            found.append(Companion(object=item.object, last_good=good))
+    return found[:COMPANIONS]
 
 
 def _usable(facts: dict[str, Any], clean: Redactor) -> dict[str, Any]:

@@ -87,6 +87,13 @@ class LastGood(_Part):
     origin: str
 
 
+class Companion(_Part):
+    """Another object with the same fault, and what its fields had when it was last healthy."""
+
+    object: ObjectRef
+    last_good: tuple[LastGood, ...] = ()
+
+
 class Analysis(_Part):
     """Root cause, written by the Root Cause Analyzer."""
 
@@ -101,6 +108,8 @@ class Analysis(_Part):
     explains: tuple[Explained, ...] = ()
     incomplete: tuple[str, ...] = ()
     last_good: tuple[LastGood, ...] = ()
+    #: What one edit may mend as well, where files are shared.
+    companions: tuple[Companion, ...] = ()
     #: Parameters of the finding that the remedy needs (names, sizes, ports), as the fault's file defines them.
     facts: dict[str, Any] = Field(default_factory=dict)
     fingerprint: str = ""

@@ -17,7 +17,7 @@ from selfheal.errors import Refused
 from selfheal.incidents.record import ObjectRef, RenderedChange
 from selfheal.repair.edits.data import same, with_removed, with_set
 from selfheal.repair.edits.nodes import EditRefused
-from selfheal.repair.goal import Goal, Move, merged
+from selfheal.repair.goal import Along, Goal, Move, merged
 from selfheal.repair.objects import Object, is_hook, ref
 
 _HASHED = re.compile(r"^(?P<base>.+)-[a-z0-9]{10}$")
@@ -63,6 +63,10 @@ def prove(
         if goal.object not in wanted:
             raise ContractBroken(f"{goal.object} is not rendered here.")
         wanted[goal.object] = _in_order(intended(wanted[goal.object], goal), new.get(goal.object), goal)
+    along = [item for goal in goals for item in goal.along if _came_along(item, wanted, new)]
+    for item in along:
+        reached = Goal(item.object, item.field, "set", item.value, None, item.origin)
+        wanted[item.object] = intended(wanted[item.object], reached)
     if wanted.keys() != new.keys():
         odd = sorted(str(key) for key in wanted.keys() ^ new.keys())
         raise ContractBroken(f"The edit adds or removes {', '.join(odd[:3])}.")
@@ -81,11 +85,26 @@ def prove(
         for other, key in renamed.items()
         if other != key
     ]
+    told = [_told(goal) for goal in goals]
+    told += [
+        RenderedChange(
+            object=item.object, field=item.field, after=item.value, origin=item.origin,
+            before=pointer.resolve(old[item.object], item.field, None),
+        )
+        for item in along
+    ]  # fmt: skip
     return Proven(
-        tuple(_told(goal) for goal in goals),
+        tuple(told),
         tuple(consequences),
         tuple(f"{key} {field}" for key, field in sorted(varying, key=str)),
     )
+
+
+def _came_along(item: Along, wanted: dict[ObjectRef, Object], new: dict[ObjectRef, Object]) -> bool:
+    if item.object not in wanted or item.object not in new:
+        return False
+    was, now = (pointer.resolve(objects[item.object], item.field, None) for objects in (wanted, new))
+    return was is not None and same(now, item.value) and not same(was, now)
 
 
 def aligned(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from selfheal.cluster import pointer
@@ -12,10 +12,20 @@ from selfheal.repair.edits.data import same
 
 
 @dataclass(frozen=True)
+class Along:
+    """What an edit may bring about besides: a field of another object with the same fault gets back what it was."""
+
+    object: ObjectRef
+    field: str
+    value: Any
+    origin: str
+
+
+@dataclass(frozen=True)
 class Goal:
     """``before`` is what the field renders to now (None when it is absent); ``origin`` cites where the value stands.
 
-    ``raised``: the value is a bounded raise, which nobody had before.
+    ``raised``: the value is a bounded raise, which nobody had before. ``along``: see there.
     """
 
     object: ObjectRef
@@ -25,6 +35,7 @@ class Goal:
     before: Any
     origin: str
     raised: bool = False
+    along: tuple[Along, ...] = ()
 
     @property
     def path(self) -> tuple[str, ...]:
@@ -98,7 +109,7 @@ def _parts(goal: Goal) -> list[Goal]:
     if not _differing((), goal.before, goal.value, found) or not found or found[0][0] == ():
         return [goal]
     return [
-        Goal(goal.object, goal.field + pointer.join(*path), "set", value, before, goal.origin, goal.raised)
+        replace(goal, field=goal.field + pointer.join(*path), value=value, before=before)
         for path, before, value in found
     ]
 

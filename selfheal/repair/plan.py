@@ -30,7 +30,7 @@ from selfheal.repair import policy, rediagnosis, schema, unified
 from selfheal.repair.contract import ContractBroken
 from selfheal.repair.edits.nodes import EditRefused
 from selfheal.repair.environments import Relatives
-from selfheal.repair.goal import Goal, narrowed, permitted
+from selfheal.repair.goal import Along, Goal, narrowed, permitted
 from selfheal.repair.history import History
 from selfheal.repair.immutable import immutable
 from selfheal.repair.locate import Live, Located, Locator
@@ -203,7 +203,17 @@ def derive(
         objects=located.objects,
     )
     goals = tuple(decide(edit, _object(located, edit.object), sources) for edit in remedy.edits)
+    goals = (replace(goals[0], along=_along(analysis)), *goals[1:])
     return Derived(remedy, goals, located, locator, history, relatives, fault=analysis.fault)
+
+
+def _along(analysis: Analysis) -> tuple[Along, ...]:
+    """Where files are shared, one edit mends several objects: each gets back what it was when it was last healthy."""
+    return tuple(
+        Along(ObjectRef(**item.object.model_dump()), good.field, good.value, good.origin)
+        for item in analysis.companions
+        for good in item.last_good
+    )
 
 
 def _configured(settings: Settings, source: Source | None, wanted: ObjectRef, target: Target | None) -> str:
@@ -328,7 +338,7 @@ def _result(
     )
     result = RepairResult(
         "propose",
-        _reason(derived, reached),
+        _reason(derived, reached, proof),
         derived.remedy.title,
         derived.remedy.requires_recreate or any(immutable(goal) for goal in derived.goals),
         _file_changes(proof.files),
@@ -397,11 +407,15 @@ def _file_changes(files: Mapping[str, tuple[bytes | None, bytes | None]]) -> tup
     )
 
 
-def _reason(derived: Derived, reached: Sequence[str]) -> str:
+def _reason(derived: Derived, reached: Sequence[str], proof: Proof) -> str:
     origins = "; ".join(dict.fromkeys(goal.origin for goal in derived.goals if goal.origin))
     text = derived.remedy.reason.rstrip(".") + "."
     text += f" {derived.release.story}" if derived.release is not None else ""
     text += f" The value comes from: {origins}." if origins else ""
+    asked = {goal.object for goal in derived.goals}
+    others = dict.fromkeys(str(item.object) for item in proof.proven.changes if item.object not in asked)
+    if others:
+        text += f" The same edit mends {', '.join(others)}, which has the same fault."
     if reached:
         text += f" It reaches other environments too: {', '.join(reached)}."
     return text
