@@ -7,7 +7,9 @@ from typing import Any
 
 from selfheal.cluster.snapshot import Snapshot
 from selfheal.cluster.version import kubernetes_version
+from selfheal.cluster.workloads import by_ref
 from selfheal.diagnosis.engine import Diagnosis
+from selfheal.faults import template_change
 from selfheal.faults.interface import Finding
 from selfheal.incidents.record import BUDGETS, Analysis, Companion, Evidence, LastGood, ObjectRef, compact
 from selfheal.redaction import Redactor, redactor
@@ -15,6 +17,8 @@ from selfheal.redaction import Redactor, redactor
 EVIDENCE = 8
 EXPLAINS = 12
 COMPANIONS = 8
+#: Settings of a companion's older template.
+SETTINGS = 6
 INCOMPLETE = 10
 #: Room left for what others add to the section (decided_by, a longer summary).
 SPARE = 512
@@ -62,7 +66,7 @@ def to_analysis(diagnosis: Diagnosis, snapshot: Snapshot) -> Analysis:
     explains = list(root.explains[:EXPLAINS])
     facts = _usable(root.facts, clean)
     good = tuple(LastGood(**item) for item in facts.get("last_good", ()))
-    companions = _companions(diagnosis, root, clean)
+    companions = _companions(diagnosis, snapshot, clean)
     while True:
         analysis = Analysis(
             verdict="fault",
@@ -93,16 +97,18 @@ def to_analysis(diagnosis: Diagnosis, snapshot: Snapshot) -> Analysis:
             evidence.pop()
 
 
-def _companions(diagnosis: Diagnosis, root: Finding, clean: Redactor) -> list[Companion]:
-    """Other objects with the root's fault whose older templates are known."""
-    found = []
-    for item in diagnosis.findings:
-        same = (item.fault, item.object.namespace) == (root.fault, root.object.namespace)
-        if not same or item.object == root.object:
+def _companions(diagnosis: Diagnosis, snapshot: Snapshot, clean: Redactor) -> list[Companion]:
+    """The root's object and others with its fault, with what their older templates had: files may be shared."""
+    root, *others = diagnosis.findings
+    found: list[Companion] = []
+    for item in (root, *others):
+        if (item.fault, item.object.namespace) != (root.fault, root.object.namespace):
             continue
-        good = tuple(LastGood(**one) for one in _usable(item.facts, clean).get("last_good", ())[:4])
-        if good:
-            found.append(Companion(object=item.object, last_good=good))
+        workload = by_ref(snapshot).get(item.object)
+        good = template_change.before(snapshot, workload, SETTINGS) if workload is not None else []
+        kept = tuple(LastGood(**one) for one in good if clean.data(one) == one)
+        if kept and item.object not in [other.object for other in found]:
+            found.append(Companion(object=item.object, last_good=kept))
     return found[:COMPANIONS]
 
 

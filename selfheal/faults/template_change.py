@@ -59,6 +59,18 @@ def changes(snapshot: Snapshot, workload: Workload) -> list[dict[str, Any]]:
     ]
 
 
+def before(snapshot: Snapshot, workload: Workload, most: int) -> list[dict[str, Any]]:
+    """What single settings of the pods had in the newest older template, as ``LastGood``; at most so many."""
+    older = earlier(snapshot, workload.object)
+    found = _differing("", older[0].spec, workload.spec) if older else iter(())
+    good = [
+        {"field": workload.at(field), "value": value, "origin": older[0].origin}
+        for field, value in found
+        if isinstance(value, str | int | bool)
+    ]
+    return good[:most]
+
+
 def edits(ref: ObjectRef, facts: list[dict[str, Any]]) -> tuple[FieldEdit, ...]:
     """The edits that put the fields back."""
     return tuple(

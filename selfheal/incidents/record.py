@@ -88,7 +88,7 @@ class LastGood(_Part):
 
 
 class Companion(_Part):
-    """Another object with the same fault, and what its fields had when it was last healthy."""
+    """An object with the fault (the blamed one, or another), and what its settings had when it was last healthy."""
 
     object: ObjectRef
     last_good: tuple[LastGood, ...] = ()

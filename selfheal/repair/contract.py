@@ -71,12 +71,16 @@ def prove(
         odd = sorted(str(key) for key in wanted.keys() ^ new.keys())
         raise ContractBroken(f"The edit adds or removes {', '.join(odd[:3])}.")
     consequences: list[RenderedChange] = []
-    sums = any(goal.object.kind in ("ConfigMap", "Secret") for goal in goals)
+    # A sum follows whatever of a ConfigMap changes, also what is itself a consequence.
+    sums = any(key.kind in ("ConfigMap", "Secret") and not same(old[key], new[key]) for key in wanted)
     for key, expected in wanted.items():
         for field, was, now in changed_fields(expected, new[key]):
             if (key, field) in varying:
                 continue
             if sums and is_checksum(field, was, now):
+                consequences.append(RenderedChange(object=key, field=field, before=was, after=now))
+                continue
+            if is_version(field, was, now, goals):
                 consequences.append(RenderedChange(object=key, field=field, before=was, after=now))
                 continue
             raise ContractBroken(f"The edit leaves {key} with {field or 'other content'} = {_short(now)}.")
@@ -270,6 +274,25 @@ def is_checksum(field: str, was: Any, now: Any) -> bool:
         and bool(_CHECKSUM.search(parts[-1]))
         and all(isinstance(item, str) and bool(_SUM.match(item)) for item in (was, now))
     )
+
+
+def is_version(field: str, was: Any, now: Any, goals: Iterable[Goal]) -> bool:
+    """Whether a label or annotation tells the tag of an image, before and after: charts write it on all that they make.
+
+    A selector that asks for it would differ too, and that is no consequence.
+    """
+    parts = pointer.parts(field)
+    if len(parts) < 3 or parts[-3] != "metadata" or parts[-2] not in ("labels", "annotations"):
+        return False
+    return any(
+        goal.path[-1:] == ("image",) and (was, now) == (_tag(goal.before), _tag(goal.value)) for goal in goals
+    )
+
+
+def _tag(image: Any) -> str | None:
+    """The tag of an image reference; None without one."""
+    name, colon, tag = str(image).partition("@")[0].rpartition(":")
+    return tag if colon and name and "/" not in tag else None
 
 
 def _short(value: Any) -> str:

@@ -13,7 +13,7 @@ from selfheal.repair.edits.data import same
 
 @dataclass(frozen=True)
 class Along:
-    """What an edit may bring about besides: a field of another object with the same fault gets back what it was."""
+    """What an edit may bring about besides: another setting of an object with the fault gets back what it was."""
 
     object: ObjectRef
     field: str

@@ -208,7 +208,7 @@ def derive(
 
 
 def _along(analysis: Analysis) -> tuple[Along, ...]:
-    """Where files are shared, one edit mends several objects: each gets back what it was when it was last healthy."""
+    """Where a value is shared, one edit changes several settings: each gets back what it was when it was last healthy."""
     return tuple(
         Along(ObjectRef(**item.object.model_dump()), good.field, good.value, good.origin)
         for item in analysis.companions
