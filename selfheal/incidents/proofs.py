@@ -113,6 +113,13 @@ class Reworked(Proof):
     reason: str
 
 
+@dataclass(frozen=True, kw_only=True)
+class Follows(Proof):
+    """Jira shows ``parent`` in flight, with the same cause, and analysed before this incident was."""
+
+    parent: str
+
+
 class Verifier(Protocol):
     """Asks the source whether ``record`` may enter a state.
 

@@ -11,6 +11,7 @@ from selfheal.incidents.proofs import (
     DefectSeen,
     EvidenceResolved,
     FixIneffective,
+    Follows,
     GateSigned,
     HandoverReason,
     PersonActed,
@@ -26,7 +27,7 @@ from selfheal.incidents.states import TRANSITIONS, Stage, State
 #: The proof a state asks for, by the state that is entered.
 PROOFS: dict[State, tuple[type[Proof], ...]] = {
     State.INCIDENT_DETECTED: (PersonActed,),
-    State.ANALYSIS_IN_PROGRESS: (ClaimLive, FixIneffective),
+    State.ANALYSIS_IN_PROGRESS: (ClaimLive, FixIneffective, Follows),
     State.ANALYSIS_COMPLETE: (EvidenceResolved,),
     State.FIX_IN_PROGRESS: (ClaimLive, Reworked),
     State.FIX_GENERATED: (GateSigned,),
@@ -42,6 +43,7 @@ PROOFS: dict[State, tuple[type[Proof], ...]] = {
 #: Steps for which the general proof of the entered state is not enough.
 _SPECIAL: dict[tuple[State, State], type[Proof]] = {
     (State.VERIFICATION_IN_PROGRESS, State.ANALYSIS_IN_PROGRESS): FixIneffective,
+    (State.FIX_IN_PROGRESS, State.ANALYSIS_IN_PROGRESS): Follows,
     (State.FIX_GENERATED, State.FIX_IN_PROGRESS): Reworked,
     (State.PR_CREATED, State.FIX_IN_PROGRESS): Reworked,
 }
@@ -69,7 +71,7 @@ def proof_for(current: State, to: State) -> tuple[type[Proof], ...]:
     special = _SPECIAL.get((current, to))
     if special is not None:
         return (special,)
-    return tuple(kind for kind in PROOFS[to] if kind not in (FixIneffective, Reworked))
+    return tuple(kind for kind in PROOFS[to] if kind not in (FixIneffective, Follows, Reworked))
 
 
 def check(key: str, record: Record, to: State, proof: object) -> Proof:
@@ -91,11 +93,11 @@ def check(key: str, record: Record, to: State, proof: object) -> Proof:
             f"The proof is about {proof.incident} attempt {proof.attempt}, not {key} attempt {record.attempt}.",
             code="proof-foreign",
         )
-    _check_content(record, to, proof)
+    _check_content(key, record, to, proof)
     return proof
 
 
-def _check_content(record: Record, to: State, proof: Proof) -> None:
+def _check_content(key: str, record: Record, to: State, proof: Proof) -> None:
     problem = ""
     match proof:
         case ClaimLive(stage=stage) if stage is not _CLAIM_STAGE[to]:
@@ -131,6 +133,11 @@ def _check_content(record: Record, to: State, proof: Proof) -> None:
         case FixIneffective(verification=verification):
             if verification.outcome is not Outcome.INEFFECTIVE:
                 problem = f"the verification is {verification.outcome or 'unfinished'}"
+        case Follows(parent=parent):
+            if not parent or parent == key:
+                problem = "it names no other incident"
+            elif record.change is not None or record.pull_requests:
+                problem = "a change was made for it already"
         case HandoverReason(reason=reason):
             if not reason.strip():
                 problem = "no reason was given"
@@ -194,6 +201,9 @@ def _consequences(record: Record, to: State, proof: Proof) -> dict[str, Any]:
             return {**_next_attempt(record), "tried": (*record.tried, _tried(record, verification.reasons))}
         case Reworked():
             return {"change": None}
+        case Follows(parent=parent):
+            # What is still ill when the parent is over is analysed by itself.
+            return {"parent": parent, "analysis": None, "told": ()}
         case PersonActed() if to is State.INCIDENT_DETECTED:
             return {**_next_attempt(record), "failures": (), "parent": None}
         case _:

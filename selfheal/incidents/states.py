@@ -51,7 +51,8 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     # own, because it followed another incident or because the site closes such incidents.
     _S.ANALYSIS_IN_PROGRESS: _STOPS | {_S.ANALYSIS_COMPLETE, _S.INCIDENT_RESOLVED},
     _S.ANALYSIS_COMPLETE: _STOPS | {_S.FIX_IN_PROGRESS},
-    _S.FIX_IN_PROGRESS: _STOPS | {_S.FIX_GENERATED},
+    # Back to ANALYSIS_IN_PROGRESS: another incident of the same cause was analysed first, and this one follows it.
+    _S.FIX_IN_PROGRESS: _STOPS | {_S.FIX_GENERATED, _S.ANALYSIS_IN_PROGRESS},
     # Back to FIX_IN_PROGRESS: the base moved on before the pull request was made.
     _S.FIX_GENERATED: _STOPS | {_S.PR_CREATED, _S.FIX_IN_PROGRESS},
     # Back to FIX_IN_PROGRESS: requested changes, red checks, stale base.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from selfheal.incidents.states import State
-from selfheal.stages import comments
+from selfheal.stages import comments, storms
 from selfheal.stages.context import context_of
 from selfheal.stages.work import Work
 
@@ -11,9 +11,13 @@ STEPS = (State.FIX_IN_PROGRESS, State.INCIDENT_REQUIRES_HUMAN)
 
 
 def serve(work: Work) -> None:
-    """ANALYSIS_COMPLETE or FIX_IN_PROGRESS becomes a stored change in FIX_IN_PROGRESS, or INCIDENT_REQUIRES_HUMAN."""
+    """ANALYSIS_COMPLETE or FIX_IN_PROGRESS becomes a stored change in FIX_IN_PROGRESS, or INCIDENT_REQUIRES_HUMAN.
+
+    One whose cause was analysed for another incident first goes back and follows that one.
+    """
     # Its comment may have been lost with the stage that wrote it; what was told already is not told again.
     work.manager.tell(work.key, "analysis", comments.analysis(work.record), lease=work.lease)
+    storms.step_back(work)
     context = context_of(work, steps=STEPS, goal=lambda record: record.change_waits_for_gate)
     work.crew(context, "Code Fix Generator")
     change = work.record.change

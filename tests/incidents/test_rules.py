@@ -124,6 +124,13 @@ def _insufficient():
           )],
         (record(State.VERIFICATION_IN_PROGRESS), State.ANALYSIS_IN_PROGRESS,
          proofs.FixIneffective(**about, verification=good)),
+        *[(record(State.FIX_IN_PROGRESS, **more), State.ANALYSIS_IN_PROGRESS, proofs.Follows(**about, parent=parent))
+          for more, parent in (
+              ({}, ""),
+              ({}, KEY),
+              ({"change": Change(decision="propose")}, "INC-1"),
+              ({"pull_requests": (PullRequest(number=1),)}, "INC-1"),
+          )],
         (record(State.PR_CREATED), State.INCIDENT_REQUIRES_HUMAN,
          proofs.HandoverReason(**about, code="x", reason=" ")),
         (record(State.INCIDENT_FAILED), State.INCIDENT_DETECTED,
@@ -164,6 +171,18 @@ def test_an_ineffective_fix_starts_the_next_attempt_and_remembers_what_was_tried
     assert (after.attempt, after.analysis, after.change) == (2, None, None)
     assert after.tried[0].fault == "oom-killed"
     assert after.tried[0].learned == "killed again at 512Mi"
+
+
+def test_one_that_steps_back_behind_another_is_analysed_by_itself_later():
+    before = record(State.FIX_IN_PROGRESS, analysis=Analysis(verdict="fault"), told=("analysis",))
+    after = advance(
+        KEY,
+        before,
+        State.ANALYSIS_IN_PROGRESS,
+        proofs.Follows(incident=KEY, attempt=1, parent="INC-1"),
+        at=NOW,
+    )
+    assert (after.parent, after.analysis, after.attempt, after.told) == ("INC-1", None, 1, ())
 
 
 def test_a_record_survives_the_way_to_jira_and_back():

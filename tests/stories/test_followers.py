@@ -27,3 +27,28 @@ def test_a_follower_waits_is_linked_and_is_closed_when_its_own_recovery_is_measu
     assert crew.commits() == changes
     assert crew.status(second) == "Completed"
     assert any(first in text and "Recovered" in text for text in crew.comments(second))
+
+
+def test_two_that_were_analysed_at_the_same_moment_end_as_leader_and_follower(stage, monkeypatch):
+    """Neither saw the other one's cause before its own analysis was stored; the second to be stored goes back."""
+    crew = stage("cart-image-tag")
+    ((first, scenario),) = crew.world.incidents.items()
+    second = crew.world.file(scenario)
+    with monkeypatch.context() as unseen:
+        unseen.setattr("selfheal.stages.coordinate._leads", lambda _work, _key: False)
+        unseen.setattr("selfheal.stages.storms._same_cause", lambda _work, _diagnosis: "")
+        # The one that was filed later is the first to be analysed.
+        crew.heal_until(second, State.ANALYSIS_COMPLETE)
+        crew.heal_until(first, State.ANALYSIS_COMPLETE)
+    reports = crew.heal(first)
+    assert reports[-1].outcome is Ended.WAITING
+    record = crew.record(first)
+    assert (record.state, record.parent) == (State.ANALYSIS_IN_PROGRESS, second)
+    assert (record.analysis, record.claim) == (None, None)
+    assert [(link.inward, link.outward) for link in crew.world.jira.store.links] == [(first, second)]
+    crew.heal(second)
+    assert crew.state(second) is State.INCIDENT_RESOLVED
+    changes = crew.commits()
+    crew.heal(first)
+    assert crew.state(first) is State.INCIDENT_RESOLVED, crew.record(first).history
+    assert crew.commits() == changes
