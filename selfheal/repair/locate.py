@@ -11,7 +11,7 @@ from selfheal.errors import NeedsPerson, SelfhealError
 from selfheal.incidents.record import Evidence, ObjectRef
 from selfheal.repair.contract import varies
 from selfheal.repair.objects import Object, alike, differences, is_hook, ref
-from selfheal.repair.sources import Unit, source_for
+from selfheal.repair.sources import SourceUnreadable, Unit, source_for
 from selfheal.repair.sources.plain import is_kustomization, unreadable
 from selfheal.repair.tools import Tools
 from selfheal.repair.view import View
@@ -56,6 +56,8 @@ class Locator:
 
     def render(self, unit: Unit) -> list[Object]:
         """The unit's objects without hooks, rendered once."""
+        if unit.blocked:
+            raise SourceUnreadable(unit.blocked, hint="A person has to make the change.")
         if unit not in self._rendered:
             objects = source_for(unit.kind, self.tools).render(self.view, unit)
             self._rendered[unit] = [obj for obj in objects if not is_hook(obj)]
@@ -107,7 +109,9 @@ class Locator:
 
     def all(self, refs: Sequence[ObjectRef], path: str, hints: Iterable[Unit] = ()) -> list[Located]:
         """Every unit that renders all of ``refs``."""
-        found = [item for unit in hints if _within(unit, path) for item in self._try(unit, refs)]
+        told = [unit for unit in hints if _within(unit, path)]
+        found = [item for unit in told for item in self._try(unit, refs)]
+        blocked = {(unit.kind, unit.path) for unit in told if unit.blocked}
         for kind in kinds_in(self.view):
             source = source_for(kind, self.tools)
             units = list(source.units(self.view, refs, path, refs[0].namespace))
@@ -122,7 +126,7 @@ class Locator:
                     item.unit.origin and item.unit.kind == kind and item.unit.path == unit.path
                     for item in found
                 )
-                if not known:
+                if not known and (kind, unit.path) not in blocked:
                     found += self._try(unit, refs)
         return found
 
@@ -130,7 +134,9 @@ class Locator:
         try:
             objects = self.render(unit)
         except SelfhealError as error:
-            self.problems.append(f"{unit} could not be rendered: {error.message}")
+            # What is deployed from elsewhere is told of only where it may be what is looked for.
+            if unit.path or not unit.blocked or unit.release in refs[0].name:
+                self.problems.append(f"{unit} could not be rendered: {error.message}")
             return []
         mismatches = 0
         for wanted in refs:

@@ -13,13 +13,12 @@ from selfheal.cluster import pointer
 from selfheal.cluster.workloads import mappings
 from selfheal.repair.edits.data import same, with_removed, with_set
 from selfheal.repair.edits.nodes import EditRefused
-from selfheal.repair.edits.splice import Text
 from selfheal.repair.goal import Goal, Move
 from selfheal.repair.goal import merged as joined
 from selfheal.repair.objects import Object, alike, ref
 from selfheal.repair.sources.composed import between, recomposed
 from selfheal.repair.sources.interface import Attempt, Unit
-from selfheal.repair.sources.layers import Layer, Path, layers, merged, walk
+from selfheal.repair.sources.layers import Edited, Layer, Path, layers, merged, walk
 from selfheal.repair.sources.sites import Session
 from selfheal.repair.view import View
 from selfheal.repository.paths import below
@@ -287,7 +286,8 @@ def _written(view: View, stack: list[Layer], tree: Any, chosen: Sequence[Candida
 def _write(session: Session, stack: list[Layer], tree: Any, candidate: Candidate, *, own: bool) -> None:
     holders = [layer for layer in stack if layer.has(candidate.at)]
     if own:
-        given = [layer for layer in stack if layer.given]
+        # A list of parameters takes no value that it does not hold.
+        given = [item for item in stack if item.given and not item.listed]
         if not given or (holders and holders[-1] is given[-1]):
             raise EditRefused("It stands in the environment's own file already.")
         _override(session, given[-1], tree, candidate)
@@ -300,7 +300,7 @@ def _write(session: Session, stack: list[Layer], tree: Any, candidate: Candidate
     layer = places[-1]
     inside = layer.inside(candidate.at) or ()
 
-    def change(text: Text, document: int, base: Path) -> None:
+    def change(text: Edited, document: int, base: Path) -> None:
         if candidate.renamed:
             text.rename(document, (*base, *inside), candidate.renamed)
         elif candidate.removed:
@@ -338,7 +338,7 @@ def _override(session: Session, layer: Layer, tree: Any, candidate: Candidate) -
     if isinstance(old, dict) and isinstance(value, dict) and old.keys() - value.keys():
         raise EditRefused("Taking a default away needs an edit where it stands.")
 
-    def change(text: Text, document: int, base: Path) -> None:
+    def change(text: Edited, document: int, base: Path) -> None:
         if isinstance(old, dict) and isinstance(value, dict):
             for key, item in value.items():
                 if key not in old or not same(old[key], item):

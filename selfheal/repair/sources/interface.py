@@ -24,15 +24,29 @@ class SourceUnreadable(NeedsPerson):
 
 @dataclass(frozen=True)
 class InlineValues:
-    """Helm values that stand in a manifest (a HelmRelease, an Application): file, document, and where in it.
+    """Helm values that stand in a manifest (a HelmRelease, an Application, a ConfigMap): file, document, where in it.
 
-    ``text``: they stand there as a text, not as a mapping.
+    ``form``: as a mapping, as a text, or as a list of ``name`` and ``value`` like ``helm --set`` takes them.
     """
 
     path: str
     document: int
     at: tuple[str, ...]
-    text: bool = False
+    form: Literal["mapping", "text", "parameters"] = "mapping"
+
+
+@dataclass(frozen=True)
+class Overlay:
+    """What a manifest of Argo CD or Flux lays over a kustomization: file, document, where in it.
+
+    ``variables`` are the places of what Flux fills in after the build, later ones count: (file, document, path).
+    """
+
+    path: str
+    document: int
+    at: tuple[str, ...]
+    tool: Literal["argo", "flux"]
+    variables: tuple[tuple[str, int, tuple[str, ...]], ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,7 +55,8 @@ class Unit:
 
     ``files`` are the manifests of a plain unit. ``values`` are Helm values files in order, relative to the root of
     the repository; ``parameters`` further ``--set`` pairs. ``namespace`` counts for objects that name none.
-    ``origin`` says how the unit is known ("" when only found by looking).
+    ``origin`` says how the unit is known ("" when only found by looking). ``blocked`` says why a unit that is known to
+    deploy something cannot be rendered here.
     """
 
     kind: Kind
@@ -53,6 +68,8 @@ class Unit:
     release: str = ""
     namespace: str = ""
     origin: str = ""
+    overlay: Overlay | None = None
+    blocked: str = ""
 
     def __str__(self) -> str:
         if self.kind == "plain":

@@ -32,11 +32,16 @@ _FUNCTION = re.compile(
 
 @dataclass(frozen=True)
 class Kustomization:
-    """One kustomization file. ``folder`` is "" for the root of the repository."""
+    """One kustomization file. ``folder`` is "" for the root of the repository.
+
+    ``document`` and ``at`` are where it stands in a file that holds more: what Argo CD or Flux lay over it.
+    """
 
     folder: str
     path: str
     content: dict[str, Any]
+    document: int = 0
+    at: tuple[str, ...] = ()
 
     def inside(self, name: str) -> str:
         """A path it names, relative to the repository. Raises SourceUnreadable when it leads out."""
@@ -99,17 +104,23 @@ def folders(view: View) -> list[str]:
 
 @dataclass(frozen=True)
 class Closure:
-    """Everything one folder is rendered from: ``chain`` are the kustomizations, the folder's own first."""
+    """Everything one folder is rendered from: ``chain`` are the kustomizations, the strongest first."""
 
     chain: tuple[Kustomization, ...]
     files: frozenset[str]
     resources: tuple[tuple[Kustomization, str], ...]
 
 
-def closure(view: View, folder: str) -> Closure:
-    """Follows all references from a folder. Raises SourceUnreadable naming what cannot be rendered here."""
+def closure(
+    view: View, folder: str, over: Kustomization | None = None, own: Kustomization | None = None
+) -> Closure:
+    """Follows all references from a folder. ``over`` is laid over it; ``own`` is the kustomization of a folder that has
+    none. Raises SourceUnreadable naming what cannot be rendered here.
+    """
     walk = _Walk(view)
-    walk.enter(folder, 0)
+    if over is not None:
+        walk.lay(over)
+    walk.enter(folder, 0, own)
     return Closure(tuple(walk.chain), frozenset(walk.files), tuple(walk.resources))
 
 
@@ -122,17 +133,26 @@ class _Walk:
         self.resources: list[tuple[Kustomization, str]] = []
         self._open: list[str] = []
 
-    def enter(self, folder: str, depth: int) -> None:
+    def lay(self, over: Kustomization) -> None:
+        self.chain.append(over)
+        self.files.add(over.path)
+        for reference in over.strings("components"):
+            self._follow(over, reference, 0)
+        for name in _needed(over):
+            self._file(over, name)
+
+    def enter(self, folder: str, depth: int, own: Kustomization | None = None) -> None:
         if folder in self._open or depth > DEPTH:
             raise SourceUnreadable(f"The kustomization in {folder or '.'} refers to itself.", hint=_HINT)
-        if any(item.folder == folder for item in self.chain):
+        if any(item.folder == folder and not item.at for item in self.chain):
             return
-        found = read(self.view, folder)
+        found = own or read(self.view, folder)
         if found is None:
             raise SourceUnreadable(f"{folder or '.'} holds no kustomization.", hint=_HINT)
         self._open.append(folder)
         self.chain.append(found)
-        self.files.add(found.path)
+        if found is not own:
+            self.files.add(found.path)
         self._refuse(found)
         for reference in found.references:
             self._follow(found, reference, depth)

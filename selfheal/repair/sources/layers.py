@@ -2,21 +2,61 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from selfheal.cluster import pointer
 from selfheal.cluster.workloads import mapping, mappings
 from selfheal.errors import SelfhealError
 from selfheal.repair.edits.file import decode
-from selfheal.repair.edits.nodes import parse, value_of
+from selfheal.repair.edits.nodes import EditRefused, parse, typed, value_of
 from selfheal.repair.edits.splice import Text
 from selfheal.repair.sources.interface import InlineValues, Unit
 from selfheal.repair.view import View
 
 Path = tuple[str, ...]
 _DEPTH = 6
+_TYPED = re.compile(r"0|-?[1-9]\d*|true|false|null")
+
+
+class Edited(Protocol):
+    """What a change of values is made on: a text, or something that reads like one."""
+
+    def set(self, document: int, path: Path, value: Any, /) -> None: ...
+
+    def remove(self, document: int, path: Path, /) -> None: ...
+
+    def rename(self, document: int, path: Path, name: str, /) -> None: ...
+
+
+class _Parameters:
+    """A list of parameters under edit, each under the path that its name spells. All raise EditRefused."""
+
+    def __init__(self, file: Text, place: InlineValues) -> None:
+        self._file = file
+        self._place = place
+
+    def _index(self, path: Path) -> str:
+        items = mappings(pointer.resolve(self._file.values[self._place.document], self._place.at, []))
+        names = [tuple(str(item.get("name", "")).split(".")) for item in items]
+        if path not in names:
+            raise EditRefused(f"No parameter is called {'.'.join(path)}.")
+        return str(len(names) - 1 - names[::-1].index(path))
+
+    def set(self, _document: int, path: Path, value: Any, /) -> None:
+        if isinstance(value, dict | list):
+            raise EditRefused("A parameter holds a single value.")
+        text = str(value).lower() if isinstance(value, bool) else str(value)
+        self._file.set(self._place.document, (*self._place.at, self._index(path), "value"), text)
+
+    def remove(self, _document: int, path: Path, /) -> None:
+        self._file.remove(self._place.document, (*self._place.at, self._index(path)))
+
+    def rename(self, _document: int, path: Path, name: str, /) -> None:
+        at = (*self._place.at, self._index(path), "name")
+        self._file.set(self._place.document, at, ".".join((*path[:-1], name)))
 
 
 @dataclass(frozen=True)
@@ -31,12 +71,19 @@ class Layer:
     #: Set where the values stand inside a manifest.
     inline: InlineValues | None = None
 
-    def edit(self, file: Text, change: Callable[[Text, int, Path], None]) -> None:
+    @property
+    def listed(self) -> bool:
+        """Whether it is a list of parameters."""
+        return self.inline is not None and self.inline.form == "parameters"
+
+    def edit(self, file: Text, change: Callable[[Edited, int, Path], None]) -> None:
         """Makes a change, given a text, its document and where the values begin in it, in the layer's file."""
         if self.inline is None:
             change(file, 0, ())
-        elif not self.inline.text:
+        elif self.inline.form == "mapping":
             change(file, self.inline.document, self.inline.at)
+        elif self.listed:
+            change(_Parameters(file, self.inline), 0, ())
         else:
             inner = Text(str(pointer.resolve(file.values[self.inline.document], self.inline.at, "")))
             change(inner, 0, ())
@@ -76,12 +123,28 @@ def inline_content(view: View, item: InlineValues) -> dict[str, Any]:
     try:
         roots = parse(decode(item.path, view.read(item.path) or b""))
         content = pointer.resolve(value_of(roots[item.document]), item.at, {})
-        if item.text:
+        if item.form == "text":
             inner = parse(str(content))
             content = value_of(inner[0]) if inner else {}
-        return mapping(content)
+        return nested(content) if item.form == "parameters" else mapping(content)
     except (SelfhealError, IndexError):
         return {}
+
+
+def nested(parameters: Any) -> dict[str, Any]:
+    """Parameters as values; each is a text, a number or a truth as ``helm --set`` reads it."""
+    found: dict[str, Any] = {}
+    for item in mappings(parameters):
+        value = str(item.get("value", ""))
+        told = value if item.get("forceString") or not _TYPED.fullmatch(value) else typed(value)
+        *way, last = str(item.get("name", "")).split(".")
+        place = found
+        for token in way:
+            below = place.get(token)
+            place[token] = below if isinstance(below, dict) else {}
+            place = place[token]
+        place[last] = told
+    return found
 
 
 def _defaults(view: View, chart: str, prefix: Path, depth: int) -> Iterator[tuple[str, Path]]:

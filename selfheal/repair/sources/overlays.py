@@ -117,23 +117,19 @@ def _named(wanted: ObjectRef, name: str, closed: Closure) -> bool:
 
 
 def _sites(view: View, closed: Closure, wanted: ObjectRef) -> Iterator[Site]:
-    depth = {item.path: _depth(closed, item) for item in closed.chain}
-    for found in closed.chain:
-        level = depth[found.path]
+    depth = {item.path: level for level, item in reversed(list(enumerate(closed.chain)))}
+    for level, found in enumerate(closed.chain):
         yield from _patches(view, closed, found, level, wanted)
         for index, entry in enumerate(found.entries("images")):
-            yield ImageSite(found.path, level, index, entry)
+            yield ImageSite(found.path, level, found.document, (*found.at, "images", str(index)), entry)
         for index, entry in enumerate(found.entries("replicas")):
             if _named(wanted, str(entry.get("name", "")), closed):
-                yield ReplicasSite(found.path, level, index)
+                at = (*found.at, "replicas", str(index))
+                yield ReplicasSite(found.path, level, found.document, at)
         if wanted.kind == "ConfigMap":
             yield from _generators(view, closed, found, level, wanted)
     for found, path in closed.resources:
         yield from _documents(view, closed, path, depth[found.path], wanted)
-
-
-def _depth(closed: Closure, found: Kustomization) -> int:
-    return next(index for index, item in enumerate(closed.chain) if item.path == found.path)
 
 
 def _values(view: View, path: str) -> list[Any]:
@@ -167,12 +163,13 @@ def _patches(
             if isinstance(entry.get("path"), str):
                 yield from _patch_file(view, closed, found.inside(entry["path"]), depth, wanted, bool(target))
             elif isinstance(entry.get("patch"), str):
-                at = (key, str(index), "patch")
-                yield from _inline(closed, found.path, depth, at, entry["patch"], wanted, bool(target))
+                yield from _inline(
+                    closed, found, depth, (key, str(index), "patch"), entry["patch"], wanted, bool(target)
+                )
     for index, item in enumerate(found.strings("patchesStrategicMerge")):
         if "\n" in item:
             yield from _inline(
-                closed, found.path, depth, ("patchesStrategicMerge", str(index)), item, wanted, False
+                closed, found, depth, ("patchesStrategicMerge", str(index)), item, wanted, False
             )
         else:
             yield from _patch_file(view, closed, found.inside(item), depth, wanted, False)
@@ -190,13 +187,19 @@ def _patch_file(
 ) -> Iterator[Site]:
     for document, value in enumerate(_values(view, path)):
         if isinstance(value, list):
-            yield OperationsSite(path, depth, (), value, {})
+            yield OperationsSite(path, depth, document, (), value)
         elif isinstance(value, dict) and (targeted or _addresses(value, wanted, closed)):
             yield DocumentSite(path, depth, document, (), value)
 
 
 def _inline(
-    closed: Closure, path: str, depth: int, at: tuple[str, ...], text: str, wanted: ObjectRef, targeted: bool
+    closed: Closure,
+    found: Kustomization,
+    depth: int,
+    at: tuple[str, ...],
+    text: str,
+    wanted: ObjectRef,
+    targeted: bool,
 ) -> Iterator[Site]:
     try:
         values = [value_of(root) for root in parse(text)]
@@ -205,9 +208,9 @@ def _inline(
     if len(values) != 1:
         return
     if isinstance(values[0], list):
-        yield OperationsSite(path, depth, at, values[0], {})
+        yield OperationsSite(found.path, depth, found.document, (*found.at, *at), values[0])
     elif isinstance(values[0], dict) and (targeted or _addresses(values[0], wanted, closed)):
-        yield InlineSite(path, depth, at, values[0])
+        yield InlineSite(found.path, depth, found.document, (*found.at, *at), values[0])
 
 
 def _addresses(value: dict[str, Any], wanted: ObjectRef, closed: Closure) -> bool:
@@ -238,7 +241,12 @@ def _own_patch(
     view: View, closed: Closure, goals: Sequence[Goal], sites: dict[ObjectRef, list[Site]]
 ) -> Iterator[Attempt]:
     """A strategic merge patch written into the environment's own kustomization."""
-    top = closed.chain[0]
+    # The folder's own one; what Argo CD or Flux lay over it only where the folder has none.
+    first = closed.chain[0]
+    own = (
+        item for item in closed.chain if item.folder == first.folder and not item.at and view.read(item.path)
+    )
+    top = next(own, first)
     if any(goal.op != "set" or not goal.field or type(goal) is not Goal for goal in goals):
         return
     session = Session(view)
@@ -260,7 +268,7 @@ def _own_patch(
             from selfheal.repair.edits.emit import block
 
             count = len(top.content.get("patches") or [])
-            text.set(0, ("patches", str(count)), {"patch": block(patch, 0, "\n") + "\n"})
+            text.set(top.document, (*top.at, "patches", str(count)), {"patch": block(patch, 0, "\n") + "\n"})
     except EditRefused:
         return
     yield Attempt(session.changes(), f"adds a patch to {top.path}")

@@ -13,6 +13,7 @@ from selfheal.repair.edits.file import EditedFile
 from selfheal.repair.edits.nodes import EditRefused
 from selfheal.repair.edits.splice import Text
 from selfheal.repair.goal import Goal, Move
+from selfheal.repair.sources.images import image_text, split
 from selfheal.repair.sources.plain import alter, reach
 from selfheal.repair.view import View
 
@@ -54,11 +55,16 @@ class Session:
 
 
 class Site(ABC):
-    """One place. ``depth`` counts kustomizations from the top: 0 belongs to this environment alone."""
+    """One place. ``depth`` counts kustomizations from the top: 0 belongs to this environment alone.
 
-    def __init__(self, path: str, depth: int) -> None:
+    ``document`` and ``at`` are where it stands in the file.
+    """
+
+    def __init__(self, path: str, depth: int, document: int = 0, at: tuple[str, ...] = ()) -> None:
         self.path = path
         self.depth = depth
+        self.document = document
+        self.at = at
 
     @abstractmethod
     def held(self, goal: Goal) -> int:
@@ -86,8 +92,7 @@ class DocumentSite(Site):
     """An object in a resource file, or a strategic merge patch in a file of its own."""
 
     def __init__(self, path: str, depth: int, document: int, inside: tuple[str, ...], value: Any) -> None:
-        super().__init__(path, depth)
-        self.document = document
+        super().__init__(path, depth, document)
         self.inside = inside
         self.value = value
 
@@ -103,9 +108,8 @@ class DocumentSite(Site):
 class InlineSite(Site):
     """A strategic merge patch written as text inside a kustomization."""
 
-    def __init__(self, path: str, depth: int, at: tuple[str, ...], value: Any) -> None:
-        super().__init__(path, depth)
-        self.at = at
+    def __init__(self, path: str, depth: int, document: int, at: tuple[str, ...], value: Any) -> None:
+        super().__init__(path, depth, document, at)
         self.value = value
 
     @override
@@ -115,22 +119,21 @@ class InlineSite(Site):
     @override
     def reach(self, session: Session, goal: Goal) -> None:
         outer = session.file(self.path).text
-        inner = Text(str(pointer.resolve(outer.values[0], self.at, "")))
+        inner = Text(str(pointer.resolve(outer.values[self.document], self.at, "")))
         alter(inner, 0, goal.path, goal)
-        outer.set(0, self.at, inner.text)
+        outer.set(self.document, self.at, inner.text)
 
 
 class OperationsSite(Site):
     """A JSON patch, in a file (``at`` is ()) or as text inside a kustomization."""
 
     def __init__(
-        self, path: str, depth: int, at: tuple[str, ...], operations: list[Any], numbered: dict[str, str]
+        self, path: str, depth: int, document: int, at: tuple[str, ...], operations: list[Any]
     ) -> None:
-        super().__init__(path, depth)
-        self.at = at
+        super().__init__(path, depth, document, at)
         self.operations = operations
         #: Tokens like ``name=app`` by the list they are in -> the index the rendered object has there.
-        self.numbered = numbered
+        self.numbered: dict[str, str] = {}
 
     def _find(self, goal: Goal) -> tuple[int, tuple[str, ...]] | None:
         """The operation that decides the field, and the rest of the path inside its value."""
@@ -175,31 +178,33 @@ class OperationsSite(Site):
             raise EditRefused(f"{self.path} does not decide {goal.field}.")
         position, rest = found
         outer = session.file(self.path).text
-        text = Text(str(pointer.resolve(outer.values[0], self.at, ""))) if self.at else outer
+        held = pointer.resolve(outer.values[self.document], self.at, "")
+        text, document = (Text(str(held)), 0) if self.at else (outer, self.document)
         operation = self.operations[position]
         if isinstance(goal, Move):
             at = (str(position), "value", *rest)
             if rest:
-                alter(text, 0, at, goal)
+                alter(text, document, at, goal)
             else:
-                text.set(0, (*at, "name"), str(goal.value).removeprefix("name="))
+                text.set(document, (*at, "name"), str(goal.value).removeprefix("name="))
         elif operation.get("op") == "remove" or (goal.op == "remove" and not rest):
             # Without the operation the field is what the base says.
-            text.remove(0, (str(position),))
+            text.remove(document, (str(position),))
         elif goal.op == "remove":
-            text.remove(0, (str(position), "value", *rest))
+            text.remove(document, (str(position), "value", *rest))
         else:
-            text.set(0, (str(position), "value", *rest), goal.value)
+            text.set(document, (str(position), "value", *rest), goal.value)
         if self.at:
-            outer.set(0, self.at, text.text)
+            outer.set(self.document, self.at, text.text)
 
 
 class ImageSite(Site):
-    """An entry of ``images``."""
+    """An entry of ``images``: a mapping, or one text as an Application has it."""
 
-    def __init__(self, path: str, depth: int, index: int, entry: dict[str, Any]) -> None:
-        super().__init__(path, depth)
-        self.index = index
+    def __init__(
+        self, path: str, depth: int, document: int, at: tuple[str, ...], entry: dict[str, Any]
+    ) -> None:
+        super().__init__(path, depth, document, at)
         self.entry = entry
 
     @override
@@ -212,27 +217,26 @@ class ImageSite(Site):
     @override
     def reach(self, session: Session, goal: Goal) -> None:
         text = session.file(self.path).text
-        at = ("images", str(self.index))
-        name, tag, digest = split(str(goal.value))
-        old = split(str(goal.before))
-        if name != old[0]:
-            if name == self.entry.get("name") and "newName" in self.entry:
-                text.remove(0, (*at, "newName"))
-            else:
-                text.set(0, (*at, "newName"), name)
-        for key, new, was in (("newTag", tag, old[1]), ("digest", digest, old[2])):
-            if new and new != was:
-                text.set(0, (*at, key), new)
-            elif not new and was and key in self.entry:
-                text.remove(0, (*at, key))
+        old, new = split(str(goal.before)), split(str(goal.value))
+        wanted: dict[str, str] = {key: str(value) for key, value in self.entry.items()}
+        if new[0] != old[0]:
+            wanted["newName"] = "" if new[0] == wanted.get("name") else new[0]
+        for key, value, was in (("newTag", new[1], old[1]), ("digest", new[2], old[2])):
+            if value != was:
+                wanted[key] = value
+        wanted = {key: value for key, value in wanted.items() if value}
+        if isinstance(pointer.resolve(text.values[self.document], self.at, None), str):
+            text.set(self.document, self.at, image_text(wanted))
+            return
+        for key in [key for key in self.entry if key not in wanted]:
+            text.remove(self.document, (*self.at, key))
+        for key, value in wanted.items():
+            if value != str(self.entry.get(key, "")):
+                text.set(self.document, (*self.at, key), value)
 
 
 class ReplicasSite(Site):
     """An entry of ``replicas``."""
-
-    def __init__(self, path: str, depth: int, index: int) -> None:
-        super().__init__(path, depth)
-        self.index = index
 
     @override
     def held(self, goal: Goal) -> int:
@@ -240,15 +244,14 @@ class ReplicasSite(Site):
 
     @override
     def reach(self, session: Session, goal: Goal) -> None:
-        session.file(self.path).text.set(0, ("replicas", str(self.index), "count"), goal.value)
+        session.file(self.path).text.set(self.document, (*self.at, "count"), goal.value)
 
 
 class LiteralsSite(Site):
     """The ``literals`` of a generator: ``KEY=VALUE`` texts."""
 
     def __init__(self, path: str, depth: int, at: tuple[str, ...], literals: list[str]) -> None:
-        super().__init__(path, depth)
-        self.at = at
+        super().__init__(path, depth, 0, at)
         self.literals = literals
 
     def _index(self, key: str) -> int:
@@ -326,13 +329,6 @@ class EnvironmentSite(Site):
                 lines[-1] += "\n"
             lines[index : index + 1] = [f"{goal.path[1]}={goal.value}{ending}"]
         session.write_raw(self.path, "".join(lines).encode("utf-8"))
-
-
-def split(image: str) -> tuple[str, str, str]:
-    """(name, tag, digest) of an image."""
-    rest, _, digest = image.partition("@")
-    head, colon, tag = rest.rpartition(":")
-    return (head, tag, digest) if colon and "/" not in tag else (rest, "", digest)
 
 
 def unhashed(name: str) -> str:
