@@ -96,13 +96,15 @@ Query = Exact | NearName | AtLeast | OneOf | LastGood | Release
 class FieldEdit:
     """One field of a rendered object. ``field`` is a pointer as in :mod:`selfheal.cluster.pointer`.
 
-    ``value`` is ignored for op "remove".
+    ``value`` is ignored for op "remove". ``where_written``: only where the repository says something else; what it leaves
+    to defaults stays so.
     """
 
     object: ObjectRef
     field: str
     value: Query
     op: Literal["set", "remove"] = "set"
+    where_written: bool = False
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from selfheal.cluster.workloads import Container, Workload, last_good, mapping, 
 from selfheal.faults.evidence import container_of, newest_first, of_event, on_object, seconds_before, text_of
 from selfheal.faults.fields import pod_fields
 from selfheal.faults.interface import AtLeast, Exact, FieldEdit, Finding, LastGood, OneOf, Remedy
+from selfheal.faults.moved_port import Moved, moved_port
 from selfheal.faults.ports import answering_paths, candidate_ports, declared_ports, listening
 from selfheal.incidents.record import Evidence
 
@@ -95,7 +96,9 @@ def lived(status: dict[str, Any]) -> float | None:
 
 @dataclass(frozen=True)
 class Verdict:
-    """What is wrong with a probe. ``word`` is the field of the probe, "" for the probe as a whole."""
+    """What is wrong with a probe. ``word`` is the field of the probe, "" for the probe as a whole; ``moved`` the port
+    of the container that is to blame instead.
+    """
 
     variant: str
     word: str
@@ -103,6 +106,7 @@ class Verdict:
     why: str
     candidates: tuple[Any, ...] = ()
     evidence: tuple[Evidence, ...] = field(default=())
+    moved: Moved | None = None
 
 
 def judge(
@@ -119,6 +123,10 @@ def judge(
     handler = next((name for name in ("httpGet", "tcpSocket", "grpc", "exec") if name in probe), "")
     code = _STATUS.search(text)
     told = (of_event(last),)
+    moved = moved_port(snapshot, workload, container, pointer.resolve(probe, f"/{handler}/port"))
+    if moved is not None and code is None:
+        why = "the port that it asks for by name is not what it was"
+        return Verdict("port", f"{handler}/port", 0.95, why, (moved.value,), told, moved)
     if _NO_PORT.search(text) or _unknown_name(container, probe, handler):
         names = tuple(name for name, _number in declared_ports(container) if name)
         return Verdict("port", f"{handler}/port", 0.95, "no port of the container has that name", names, told)
@@ -249,9 +257,11 @@ def _by_port(
 
 
 def probe_fields(section: str) -> tuple[str, ...]:
-    """What a remedy may write of a probe of this section."""
+    """What a remedy may write of a probe of this section, and of the ports that it asks for by name."""
     return pod_fields(
-        *(f"/containers/*/{section}{word}" for word in ("", *(f"/{item}" for item in PROBE_FIELDS)))
+        "/containers/*/ports/*/name",
+        "/containers/*/ports/*/containerPort",
+        *(f"/containers/*/{section}{word}" for word in ("", *(f"/{item}" for item in PROBE_FIELDS))),
     )
 
 
@@ -266,6 +276,8 @@ def probe_finding(
 ) -> Finding:
     """A finding on a probe."""
     relative = f"{container.pointer}/{section}" + (f"/{verdict.word}" if verdict.word else "")
+    if verdict.moved is not None:
+        relative = verdict.moved.relative
     where = workload.at(relative)
     now = pointer.resolve(workload.spec, relative)
     before = last_good(snapshot, workload, relative)
@@ -291,7 +303,9 @@ def probe_finding(
             "word": verdict.word,
             "current": now,
             "candidates": list(verdict.candidates[:8]),
-            "origin": f"other probes, ports and Services of {workload.ref}",
+            "origin": verdict.moved.origin
+            if verdict.moved is not None
+            else f"other probes, ports and Services of {workload.ref}",
             "last_good": []
             if before is None
             else [{"field": where, "value": before[0], "origin": before[1]}],

@@ -80,9 +80,13 @@ class ServicePortMismatch(Fault):
             fallback = Exact(candidates[0], facts["origin"])
         else:
             fallback = OneOf(candidates, facts["origin"]) if candidates else None
-        return Remedy(
-            title, (FieldEdit(finding.object, facts["field"], LastGood(fallback)),), finding.summary
-        )
+        edits = [FieldEdit(finding.object, facts["field"], LastGood(fallback))]
+        if facts.get("with_target"):
+            # Where the repository writes the target out, it says the same wrong number.
+            edits.append(
+                FieldEdit(finding.object, facts["with_target"], LastGood(fallback), where_written=True)
+            )
+        return Remedy(title, tuple(edits), finding.summary)
 
 
 def aimed(port: dict[str, Any]) -> Any:
@@ -118,6 +122,12 @@ def _target(snapshot: Snapshot, backend: Backend, index: int, port: dict[str, An
     }
     if where in asked or where in heard or (stale and not asked):
         return None
+    if was_value is None and not stale and _was_declared(snapshot, backend, where):
+        # The pods declare something else since lately, and the Service is as it was.
+        return None
+    offered = _defaulted(snapshot, backend, index, port, known)
+    if offered is not None:
+        return offered
     if stale:
         # Declared, yet refused to callers while the probes of ready pods ask elsewhere: the program has moved.
         known = [item for item in known if item.number != where]
@@ -127,6 +137,63 @@ def _target(snapshot: Snapshot, backend: Backend, index: int, port: dict[str, An
     if len(backend.ports) > 1 and not complaints and was_value is None:
         sure -= 0.1
     return _finding(snapshot, backend, field, where, known, port, was_value, round(sure, 2), complaints)
+
+
+def _was_declared(snapshot: Snapshot, backend: Backend, number: Any) -> bool:
+    """Whether an older template behind the Service, with the image of today, declared the port."""
+    return any(
+        item.get("image") == container.spec.get("image")
+        and any(port.get("containerPort") == number for port in mappings(item.get("ports")))
+        for load in backend.loads
+        for container in load.containers
+        for older in earlier(snapshot, load.object)
+        if (item := mapping(pointer.resolve(older.spec, container.pointer)))
+    )
+
+
+def _defaulted(
+    snapshot: Snapshot, backend: Backend, index: int, port: dict[str, Any], known: list[Declared]
+) -> Finding | None:
+    """One number for both, as where no target is written: callers ask for another, on which the pods listen.
+
+    Then the number of the Service is wrong, and its target with it.
+    """
+    number = port.get("port")
+    asked = asked_ports(snapshot, backend.ref)
+    meant = [other for other in asked if other != number and any(item.number == other for item in known)]
+    if aimed(port) != number or number in asked or len(meant) != 1:
+        return None
+    load = asked[meant[0]][0]
+    address = next(
+        (
+            item
+            for item in addresses(snapshot, load)
+            if item.port == meant[0] and _is(snapshot, load, item.host, backend)
+        ),
+        None,
+    )
+    field = f"/spec/ports/{index}/port"
+    evidence = [on_object(backend.ref, field, number, f"The port {backend.ref.name} offers and sends to")]
+    if address is not None:
+        told = f"{load.ref} calls port {meant[0]}"
+        evidence.append(on_object(address.holder, address.field, address.value, told))
+    return Finding(
+        fault=ServicePortMismatch.id,
+        variant="port",
+        object=backend.ref,
+        confidence=0.95,
+        summary=f"{backend.ref} offers and sends to port {number}; its pods listen on {meant[0]}, for which its callers ask.",
+        evidence=tuple(evidence),
+        facts={
+            "field": field,
+            "current": number,
+            "candidates": meant,
+            "origin": f"the address in {load.ref} and the container ports behind {backend.ref}",
+            "was": None,
+            "with_target": f"/spec/ports/{index}/targetPort",
+        },
+        affects=tuple(item.ref for item in backend.loads),
+    )
 
 
 def _refused(complaints: list[Any], port: dict[str, Any]) -> bool:

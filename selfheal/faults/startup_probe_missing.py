@@ -47,6 +47,7 @@ from selfheal.faults.evidence import of_event, on_object, text_of
 from selfheal.faults.fields import LASTING, pod_fields
 from selfheal.faults.interface import AtLeast, Exact, Fault, FieldEdit, Finding, LastGood, Remedy
 from selfheal.faults.liveness_probe_misconfigured import TIGHT_PERIOD, TIGHT_THRESHOLD
+from selfheal.faults.moved_port import moved_port
 from selfheal.faults.ports import declared_ports
 from selfheal.faults.probing import failures, killed, lived, restarts
 from selfheal.incidents.record import Target
@@ -106,6 +107,10 @@ def _examine(snapshot: Snapshot, workload: Workload, container: Container, pod: 
         return None
     text = text_of(failed[0])
     if "refused" not in text or not _asks_own_port(container, probe) or not _ended_by_order(status):
+        return None
+    ports = (mapping(probe.get(handler)).get("port") for handler in _HANDLERS)
+    if any(moved_port(snapshot, workload, container, port) for port in ports):
+        # It asks where nothing listens any more; more time would not help.
         return None
     had = _had_startup(snapshot, workload, container)
     period, threshold = number(probe.get("periodSeconds"), 10), number(probe.get("failureThreshold"), 3)

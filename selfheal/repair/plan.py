@@ -185,6 +185,8 @@ def derive(
     located = locator.find(
         refs, where, known, environment=target.environment if target else "", changed=changed
     )
+    edits = [edit for edit in remedy.edits if not edit.where_written or _written(located, edit) is not None]
+    remedy = replace(remedy, edits=tuple(edits))
     asked = release_in(remedy.edits)
     if asked is not None:
         located = widened(locator, located, asked)

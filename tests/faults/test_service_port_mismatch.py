@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from selfheal.faults.interface import Exact, LastGood
 from tests.faults.kit import caller, found, lines, only, remedy, root, served
-from tests.support.cluster import Cluster
+from tests.support.cluster import Cluster, container
 
 REFUSED = "ERROR cart: dial tcp: cart:80: connect: connection refused"
 
@@ -60,3 +60,26 @@ def test_lookalike_one_caller_of_two_is_wrong() -> None:
 
 def test_lookalike_right_by_name() -> None:
     assert not found("service-port-mismatch", shop("main"))
+
+
+def test_one_number_for_both_that_its_callers_do_not_use() -> None:
+    """Nobody wrote a target: the port is wrong, and what is sent to with it."""
+    cluster = shop(8081, port=8081)
+    caller(cluster, "web", {"CART": "http://cart:8080"}, lines(REFUSED.replace("cart:80", "cart:8080")))
+    finding = only("service-port-mismatch", cluster)
+    port, target = remedy(finding).edits
+    assert (port.field, port.value, port.where_written) == (
+        "/spec/ports/0/port",
+        LastGood(Exact(8080, finding.facts["origin"])),
+        False,
+    )
+    assert (target.field, target.where_written) == ("/spec/ports/0/targetPort", True)
+
+
+def test_lookalike_service_that_is_as_it_was_when_the_pods_declared_its_port() -> None:
+    cluster = Cluster()
+    now = {"containers": [container(ports=[{"containerPort": 9101}])]}
+    before = {"containers": [container(ports=[{"containerPort": 9102}])]}
+    cluster.deployment("cart", now, before=before)
+    cluster.service("cart", {"app": "cart"}, port=9102)
+    assert not found("service-port-mismatch", cluster)
