@@ -66,6 +66,18 @@ class Container:
     index: int
     init: bool
 
+    @property
+    def passing(self) -> bool:
+        """Whether it ends before the program starts. An init container that is always restarted is a sidecar, which
+        runs, is probed and serves beside the program.
+        """
+        return self.init and self.spec.get("restartPolicy") != "Always"
+
+    @property
+    def statuses(self) -> str:
+        """Where a pod's status tells of it."""
+        return "initContainerStatuses" if self.init else "containerStatuses"
+
 
 def containers(spec: dict[str, Any]) -> tuple[Container, ...]:
     """Init containers first, then the others."""
@@ -245,19 +257,37 @@ def state(status: dict[str, Any], kind: str, section: str = "state") -> dict[str
 @dataclass(frozen=True)
 class Earlier:
     """An older pod spec of a workload. ``proven``: pods of it are ready still; ``origin`` names where it
-    stands.
+    stands: a ReplicaSet, a ControllerRevision or, where that was not read, a pod that is left of it.
     """
 
     spec: dict[str, Any]
     origin: str
     proven: bool
 
+    @property
+    def ref(self) -> ObjectRef:
+        """The object that ``origin`` names."""
+        kind, _, rest = self.origin.partition(" ")
+        namespace, _, name = rest.rpartition("/")
+        return ObjectRef(kind=kind, namespace=namespace, name=name)
+
+    def at(self, relative: str) -> str:
+        """A pointer into that object from one into its pod spec."""
+        return (
+            ("/data" if self.ref.kind == "ControllerRevision" else "")
+            + spec_pointer(self.ref.kind)
+            + relative
+        )
+
 
 def earlier(snapshot: Snapshot, workload: Object) -> tuple[Earlier, ...]:
     """Older templates: those whose pods still serve first, then the newest."""
     found: list[Earlier] = []
     if workload.get("kind") == "Deployment":
-        for replica_set in snapshot.replica_sets(workload)[1:]:
+        sets = snapshot.replica_sets(workload)
+        if not sets:
+            found += _of_pods(snapshot, workload)
+        for replica_set in sets[1:]:
             proven = number(mapping(replica_set.get("status")).get("readyReplicas")) > 0
             found.append(Earlier(pod_spec(replica_set), str(ref_of(replica_set)), proven))
     elif workload.get("kind") in ("StatefulSet", "DaemonSet"):

@@ -237,7 +237,7 @@ def _within(finding: Finding, namespace: str) -> bool:
 
 def _rank(finding: Finding, near: dict[ObjectRef, int]) -> tuple[object, ...]:
     apart = distance(finding, near)
-    cost = 0.0 if not near else UNRELATED if apart is None else STEP * apart
+    cost = 0.0 if not near else UNRELATED if apart is None else min(STEP * apart, UNRELATED - STEP)
     latent = finding.confidence < LATENT
     return (
         latent,

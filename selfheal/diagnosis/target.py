@@ -20,6 +20,8 @@ from selfheal.faults.scheduling import selects
 from selfheal.incidents.record import ObjectRef, Target
 
 _WORD = re.compile(r"[a-z0-9](?:[a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
+#: Relations that are followed from a target: a call is two, to the Service and to what stands behind it.
+FAR = 16
 #: Characters of incident text that are read.
 TEXT = 20_000
 _SHORT = {
@@ -107,7 +109,7 @@ def from_text(snapshot: Snapshot, text: str, namespace: str = "") -> Workload | 
     return candidates[ranked[0]]
 
 
-def distances(snapshot: Snapshot, target: Target, limit: int = 6) -> dict[ObjectRef, int]:
+def distances(snapshot: Snapshot, target: Target, limit: int = FAR) -> dict[ObjectRef, int]:
     """How many real relations (reference, selection, call) lie between the target and what it depends on.
 
     Objects that are not in the answer have no way to affect the target that is known.

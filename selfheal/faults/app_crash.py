@@ -49,7 +49,7 @@ class AppCrash(Fault):
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
         for workload in troubled(snapshot):
             for container in workload.containers:
-                found = None if container.init else first_crash(snapshot, workload, container)
+                found = None if container.passing else first_crash(snapshot, workload, container)
                 if found is None:
                     continue
                 again = f", {found.restarts} times" if found.restarts else ""

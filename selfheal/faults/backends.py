@@ -28,7 +28,7 @@ def declared(pod: Object) -> list[Declared]:
     """Ports declared by a pod's containers, sidecars among the init containers included."""
     found = []
     for container in containers(mapping(pod.get("spec"))):
-        if container.init and container.spec.get("restartPolicy") != "Always":
+        if container.passing:
             continue
         for port in mappings(container.spec.get("ports")):
             if isinstance(port.get("containerPort"), int):

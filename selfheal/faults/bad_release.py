@@ -5,8 +5,8 @@ A workload was given a new image, and pods of the new template crash or never be
 template serve still, or did until they were replaced.
 
 # How it is recognised
-An older template (ReplicaSet, ControllerRevision) names another image for the container, the container of the
-new template crashes or runs without becoming ready, and no setting that changed with it accounts for that.
+An older template (a ReplicaSet, a ControllerRevision, or a pod that is left of it while an update goes on) names another
+image for the container, the container of the new template crashes or runs without becoming ready, and no setting that changed with it accounts for that.
 
 # How it is told from its neighbours
 By the split along templates: a crash of old and new alike is `app-crash` or a dependency. An image that cannot
@@ -34,7 +34,7 @@ from typing_extensions import override
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Object, Snapshot
 from selfheal.cluster.times import parse
-from selfheal.cluster.workloads import Container, Workload, earlier, ready, state, statuses, troubled
+from selfheal.cluster.workloads import Container, Earlier, Workload, earlier, ready, state, statuses, troubled
 from selfheal.faults.calls import through
 from selfheal.faults.crashing import first_crash
 from selfheal.faults.evidence import newest_first, of_event, on_object, seconds_before, text_of
@@ -88,10 +88,8 @@ class BadRelease(Fault):
 
 def _other_image(
     snapshot: Snapshot, workload: Workload, container: Container
-) -> tuple[str, str, bool, bool] | None:
-    """The image of the last good template where it is another one, where it stands, whether it still serves, and
-    whether nothing else of the pods differs.
-    """
+) -> tuple[Earlier, str, bool] | None:
+    """The last good template and its image, where that is another one, and whether nothing else of the pods differs."""
     for older in earlier(snapshot, workload.object):
         image = pointer.resolve(older.spec, container.pointer + "/image")
         if isinstance(image, str):
@@ -100,7 +98,7 @@ def _other_image(
             alone = _without_image(older.spec, container.name) == _without_image(
                 workload.spec, container.name
             )
-            return image, older.origin, older.proven, alone
+            return older, image, alone
     return None
 
 
@@ -126,7 +124,7 @@ def _trouble(
     crash = first_crash(snapshot, workload, container)
     if crash is not None:
         return crash.evidence, 0.95, f"ends with exit code {crash.code}"
-    if container.init:
+    if container.passing:
         return None
     for pod in workload.pods:
         status = statuses(pod).get(container.name, {})
@@ -139,7 +137,7 @@ def _trouble(
 
 
 def _unready(snapshot: Snapshot, container: Container, pod: Object) -> tuple[Evidence, ...]:
-    field = f"/status/containerStatuses/name={container.name}/ready"
+    field = f"/status/{container.statuses}/name={container.name}/ready"
     found: list[Evidence] = [
         on_object(pod, field, False, f"{container.name} of the new release is not ready")
     ]
@@ -152,44 +150,39 @@ def _unready(snapshot: Snapshot, container: Container, pod: Object) -> tuple[Evi
 def _finding(
     workload: Workload,
     container: Container,
-    older: tuple[str, str, bool, bool],
+    before: tuple[Earlier, str, bool],
     trouble: tuple[tuple[Evidence, ...], float, str],
     services: tuple[ObjectRef, ...],
 ) -> Finding:
-    image, origin, serving, alone = older
+    older, image, alone = before
     evidence, confidence, word = trouble
     field = workload.at(container.pointer + "/image")
     now: Any = container.spec.get("image")
-    kind, _, rest = origin.partition(" ")
-    namespace, _, name = rest.rpartition("/")
-    base = "/spec/template/spec" if kind == "ReplicaSet" else "/data/spec/template/spec"
-    before = on_object(
-        ObjectRef(kind=kind, namespace=namespace, name=name),
-        base + container.pointer + "/image",
+    was = on_object(
+        older.ref,
+        older.at(container.pointer + "/image"),
         image,
-        "The release before" + (", whose pods serve still" if serving else ""),
+        "The release before" + (", whose pods serve still" if older.proven else ""),
     )
     return Finding(
         fault=BadRelease.id,
         variant="image",
         object=workload.ref,
         container=container.name,
-        confidence=confidence if serving else round(confidence - 0.1, 2),
+        confidence=confidence if older.proven else round(confidence - 0.1, 2),
         summary=f"{container.name} of {workload.ref} {word} since it was given {now}; {image} worked.",
         evidence=(
             *evidence[:4],
             on_object(workload.ref, field, now, "The release that does not work"),
-            before,
+            was,
         ),
         facts={
             "field": field,
             "alone": alone,
-            "last_good": [{"field": field, "value": image, "origin": origin}],
+            "last_good": [{"field": field, "value": image, "origin": older.origin}],
         },
         mitigation=(
-            f"kubectl -n {workload.namespace} rollout undo deployment/{workload.ref.name}"
-            if workload.ref.kind == "Deployment"
-            else ""
+            f"kubectl -n {workload.namespace} rollout undo {workload.ref.kind.lower()}/{workload.ref.name}"
         ),
         through=services,
     )

@@ -125,7 +125,7 @@ def _runtime(
     snapshot: Snapshot, container: Container, pod: Object, status: dict[str, Any]
 ) -> Evidence | None:
     """The runtime's own words."""
-    section = "initContainerStatuses" if container.init else "containerStatuses"
+    section = container.statuses
     for where, kind in (("state", "waiting"), ("state", "terminated"), ("lastState", "terminated")):
         held = state(status, kind, where)
         text = str(held.get("message") or "")
@@ -171,7 +171,7 @@ def _shell(snapshot: Snapshot, container: Container, pod: Object, status: dict[s
             ):
                 return of_log(pod, container.name, line, previous=previous)
     if code in (126, 127) and (container.spec.get("command") or container.spec.get("args")):
-        section = "initContainerStatuses" if container.init else "containerStatuses"
+        section = container.statuses
         where = "lastState" if state(status, "terminated", "lastState") else "state"
         field = f"/status/{section}/name={container.name}/{where}/terminated/exitCode"
         return on_object(pod, field, code, "A shell ends with this code when it cannot run its command")

@@ -84,7 +84,7 @@ def _container(snapshot: Snapshot, workload: Workload, container: Container) -> 
         status = statuses(pod).get(container.name, {})
         ended = state(status, "terminated", "lastState") or state(status, "terminated")
         ill = (ended and ended.get("exitCode") != 0 and status.get("ready") is not True) or (
-            state(status, "running") and status.get("ready") is False and not container.init
+            state(status, "running") and status.get("ready") is False and not container.passing
         )
         if not ill or ended.get("reason") == "OOMKilled":
             continue

@@ -308,10 +308,8 @@ def _worked_before(snapshot: Snapshot, workload: Workload, holder: ObjectRef, ke
         for reference in references(older.spec):
             same = (reference.kind, reference.key) == (holder.kind, key)
             if older.proven and same and _one_source(reference.name, holder.name):
-                name = older.origin.rpartition("/")[2]
-                origin = ObjectRef(kind="ReplicaSet", namespace=workload.namespace, name=name)
-                where = "/spec/template/spec" + reference.key_pointer
-                return on_object(origin, where, key, "The older ReplicaSet runs with this very key")
+                where = older.at(reference.key_pointer)
+                return on_object(older.ref, where, key, "Pods of an older template run with this very key")
     for pod in workload.pods:
         if ready(pod):
             return on_object(

@@ -68,7 +68,7 @@ class CpuThrottled(Fault):
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
         for workload in workloads(snapshot):
             for container in workload.containers:
-                finding = None if container.init else _examine(snapshot, workload, container)
+                finding = None if container.passing else _examine(snapshot, workload, container)
                 if finding is not None:
                     yield finding
 

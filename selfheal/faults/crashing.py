@@ -63,7 +63,7 @@ def crash(snapshot: Snapshot, container: Container, pod: Object) -> Crash | None
         return None
     if code == 0 and state(status, "waiting").get("reason") != "CrashLoopBackOff":
         return None
-    section = "initContainerStatuses" if container.init else "containerStatuses"
+    section = container.statuses
     field = f"/status/{section}/name={container.name}/{where}/terminated/exitCode"
     again = f", started again {restarts(status)} times" if restarts(status) else ""
     evidence = [on_object(pod, field, code, f"{container.name} ended by itself with exit code {code}{again}")]

@@ -163,7 +163,7 @@ def _ill(status: dict[str, Any], container: Container) -> bool:
         return ended.get("exitCode") != 0
     if state(status, "waiting"):
         return bool(state(status, "terminated", "lastState"))
-    return bool(state(status, "running")) and not container.init and status.get("ready") is False
+    return bool(state(status, "running")) and not container.passing and status.get("ready") is False
 
 
 def _suspect(

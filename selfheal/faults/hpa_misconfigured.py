@@ -219,7 +219,7 @@ def _without_request(scaler: Object, workload: Workload) -> tuple[str, str, str]
                 continue
             resource = str(held.get("name", ""))
             for container in workload.containers:
-                if container.init or (
+                if container.passing or (
                     word == "containerResource" and container.name != held.get("container")
                 ):
                     continue

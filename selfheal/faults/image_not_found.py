@@ -172,7 +172,7 @@ def pull_messages(
 ) -> Iterator[tuple[str, Evidence]]:
     """What the last pull said, the waiting state first."""
     text = str(waiting.get("message") or "")
-    section = "initContainerStatuses" if container.init else "containerStatuses"
+    section = container.statuses
     if text or waiting.get("reason") == "InvalidImageName":
         word = "message" if text else "reason"
         value = quoted(str(waiting.get(word)))

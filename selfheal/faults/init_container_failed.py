@@ -60,7 +60,7 @@ class InitContainerFailed(Fault):
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
         for workload in troubled(snapshot):
             for container in workload.containers:
-                if not container.init or container.spec.get("restartPolicy") == "Always":
+                if not container.passing:
                     continue
                 findings = (_examine(snapshot, workload, container, pod) for pod in workload.pods)
                 finding = next((found for found in findings if found is not None), None)

@@ -109,7 +109,7 @@ def _kill(snapshot: Snapshot, workload: Workload, container: Container, pod: Obj
     status = statuses(pod).get(container.name)
     if status is None or _changed_since(workload, container, pod):
         return None
-    section = "initContainerStatuses" if container.init else "containerStatuses"
+    section = container.statuses
     base = f"/status/{section}/name={container.name}"
     restarts = number(status.get("restartCount"))
     waiting = bool(state(status, "waiting"))

@@ -96,7 +96,7 @@ def _holders(workload: Workload, port: int) -> list[Container]:
     return [
         item
         for item in workload.containers
-        if (not item.init or item.spec.get("restartPolicy") == "Always")
+        if not item.passing
         and (
             port in probed(item)
             or any(held.get("containerPort") == port for held in mappings(item.spec.get("ports")))
@@ -119,7 +119,7 @@ def _by_log(snapshot: Snapshot, workload: Workload) -> Finding | None:
 def _by_spec(snapshot: Snapshot, workload: Workload) -> Finding | None:
     ports: dict[tuple[int, str], list[Container]] = {}
     for container in workload.containers:
-        if container.init:
+        if container.passing:
             continue
         for held in mappings(container.spec.get("ports")):
             number = held.get("containerPort")

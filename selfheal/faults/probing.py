@@ -11,7 +11,7 @@ from selfheal.cluster.snapshot import Object, Snapshot
 from selfheal.cluster.times import event_time, parse
 from selfheal.cluster.workloads import Container, Workload, last_good, mapping, number, state, statuses
 from selfheal.faults.evidence import container_of, newest_first, of_event, on_object, seconds_before, text_of
-from selfheal.faults.fields import pod_fields
+from selfheal.faults.fields import container_fields
 from selfheal.faults.interface import AtLeast, Exact, FieldEdit, Finding, LastGood, OneOf, Remedy
 from selfheal.faults.moved_port import Moved, moved_port
 from selfheal.faults.ports import answering_paths, candidate_ports, declared_ports, listening
@@ -258,10 +258,10 @@ def _by_port(
 
 def probe_fields(section: str) -> tuple[str, ...]:
     """What a remedy may write of a probe of this section, and of the ports that it asks for by name."""
-    return pod_fields(
-        "/containers/*/ports/*/name",
-        "/containers/*/ports/*/containerPort",
-        *(f"/containers/*/{section}{word}" for word in ("", *(f"/{item}" for item in PROBE_FIELDS))),
+    return container_fields(
+        "/ports/*/name",
+        "/ports/*/containerPort",
+        *(f"/{section}{word}" for word in ("", *(f"/{item}" for item in PROBE_FIELDS))),
     )
 
 
@@ -287,7 +287,7 @@ def probe_finding(
         evidence.append(on_object(workload.ref, where, now, f"What the {words} of {container.name} says"))
     status = statuses(pod).get(container.name, {})
     if status.get("ready") is False:
-        ready_field = f"/status/containerStatuses/name={container.name}/ready"
+        ready_field = f"/status/{container.statuses}/name={container.name}/ready"
         evidence.append(on_object(pod, ready_field, False, f"{container.name} is not ready"))
     asked = f" ({verdict.word.rpartition('/')[2]} {now})" if now is not None and verdict.word else ""
     return Finding(

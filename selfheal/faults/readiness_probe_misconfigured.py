@@ -69,7 +69,7 @@ class ReadinessProbeMisconfigured(Fault):
         for workload in troubled(snapshot):
             for container in workload.containers:
                 probe = mapping(container.spec.get("readinessProbe"))
-                if not probe or container.init:
+                if not probe or container.passing:
                     continue
                 for pod in workload.pods:
                     finding = _examine(snapshot, workload, container, probe, pod)

@@ -44,7 +44,7 @@ from selfheal.cluster.workloads import (
     troubled,
 )
 from selfheal.faults.evidence import of_event, on_object, text_of
-from selfheal.faults.fields import LASTING, pod_fields
+from selfheal.faults.fields import LASTING, container_fields
 from selfheal.faults.interface import AtLeast, Exact, Fault, FieldEdit, Finding, LastGood, Remedy
 from selfheal.faults.liveness_probe_misconfigured import TIGHT_PERIOD, TIGHT_THRESHOLD
 from selfheal.faults.moved_port import moved_port
@@ -63,7 +63,7 @@ class StartupProbeMissing(Fault):
 
     id = "startup-probe-missing"
     blames = LASTING
-    writes = pod_fields("/containers/*/startupProbe", "/containers/*/startupProbe/failureThreshold")
+    writes = container_fields("/startupProbe", "/startupProbe/failureThreshold")
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
@@ -71,7 +71,7 @@ class StartupProbeMissing(Fault):
             if workload.ref.kind not in LASTING:
                 continue
             for container in workload.containers:
-                if container.init:
+                if container.passing:
                     continue
                 findings = (_examine(snapshot, workload, container, pod) for pod in workload.pods)
                 finding = next((found for found in findings if found is not None), None)

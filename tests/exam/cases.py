@@ -10,6 +10,7 @@ from tests.exam.injections.credentials import credential_cases
 from tests.exam.injections.entrances import entrance_cases
 from tests.exam.injections.healthy import healthy_cases
 from tests.exam.injections.images import image_cases
+from tests.exam.injections.kinds import kind_cases
 from tests.exam.injections.nodes import node_cases
 from tests.exam.injections.probes import probe_cases
 from tests.exam.injections.programs import program_cases
@@ -39,6 +40,7 @@ _MAKERS = (
     entrance_cases,
     node_cases,
     component_cases,
+    kind_cases,
     healthy_cases,
 )
 CASES = [case for make in _MAKERS for case in make()]

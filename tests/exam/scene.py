@@ -11,11 +11,12 @@ from selfheal.sandbox.kubernetes.app import KubernetesEmulator
 from selfheal.sandbox.kubernetes.behaviour import Registry
 from selfheal.sandbox.kubernetes.objects import Key
 from tests.exam.clinic import clinic
+from tests.exam.depot import depot
 from tests.exam.dump import Dump
 from tests.exam.market import market
 from tests.exam.parts import Application, Object
 
-APPLICATIONS: dict[str, Callable[[], Application]] = {"market": market, "clinic": clinic}
+APPLICATIONS: dict[str, Callable[[], Application]] = {"market": market, "clinic": clinic, "depot": depot}
 #: The settled application is that old, in seconds, when something is done to it.
 AGE = 1500.0
 

@@ -16,7 +16,7 @@ from selfheal.incidents.record import Target
 from tests.exam.scene import Case, Scene, settled
 from tests.support.forked import forked
 
-WAYS = ("nothing", "namespace", "target", "text", "caller")
+WAYS = ("nothing", "namespace", "target", "text", "caller", "front")
 
 
 @dataclass(frozen=True)
@@ -45,12 +45,23 @@ def question(case: Case, scene: Scene, way: str) -> dict[str, Any]:
     if way == "caller":
         caller = caller_of(scene, case.victim)
         return {"target": Target(namespace=namespace, name=caller), "incident_text": told(case, caller)}
+    if way == "front":
+        front = front_of(scene, case.victim)
+        return {"target": Target(namespace=namespace, name=front), "incident_text": told(case, front)}
     return {"incident_text": case.text or told(case, case.victim)}
 
 
 def caller_of(scene: Scene, part: str) -> str:
     """Who calls a part, itself where nobody does."""
     return next((name for name, held in scene.app.parts.items() if part in held.calls), part)
+
+
+def front_of(scene: Scene, part: str) -> str:
+    """Where users meet a part: the last of those who call it, and who are called."""
+    seen = [part]
+    while (above := caller_of(scene, seen[-1])) not in seen:
+        seen.append(above)
+    return seen[-1]
 
 
 def told(case: Case, name: str) -> str:

@@ -157,7 +157,7 @@ def test_kubelet_knows_the_keys_of_a_secret_that_nobody_may_read() -> None:
 def test_secret_that_nobody_may_read_and_that_lost_its_key_is_for_people() -> None:
     (finding,) = found(unread_secret(before="tokn"))
     assert ConfigKeyMissing().remedy(finding).escalate
-    assert any("older ReplicaSet" in item.message for item in finding.evidence)
+    assert any("older template" in item.message for item in finding.evidence)
 
 
 def test_lookalike_secret_that_nobody_may_read_and_nobody_complains_of() -> None:

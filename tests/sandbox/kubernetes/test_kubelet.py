@@ -431,3 +431,20 @@ def test_two_containers_of_a_pod_cannot_have_one_port():
     emulator.advance(40)
     counts = [held["restartCount"] for held in pods(emulator, "it")[0]["status"]["containerStatuses"]]
     assert sorted(count > 0 for count in counts) == [False, True]
+
+
+def test_a_sidecar_that_is_not_ready_keeps_its_pod_unready():
+    emulator = still(it=WEB, beside=replace(WEB, startup_seconds=1.0))
+    ask = {"httpGet": {"path": "/nowhere", "port": 8080}, "periodSeconds": 2}
+    sidecar = {
+        "name": "beside",
+        "image": "ghcr.io/acme/beside:1",
+        "restartPolicy": "Always",
+        "readinessProbe": ask,
+    }
+    emulator.apply([deployment("it", "ghcr.io/acme/it:1", spec={"initContainers": [sidecar]})])
+    emulator.advance(60)
+    (pod,) = pods(emulator, "it")
+    found = {item["type"]: item for item in pod["status"]["conditions"]}
+    assert (found["Initialized"]["status"], found["Ready"]["status"]) == ("True", "False")
+    assert "beside" in found["Ready"]["message"]

@@ -75,7 +75,9 @@ def conditions(worker: PodWorker, phase: str, now: str) -> list[Object]:
             "ContainersNotInitialized",
             f"containers with incomplete status: [{' '.join(inits)}]",
         )
-    ready = _readiness(worker.containers, phase)
+    # Sidecars are probed like any container, and their readiness counts for the pod.
+    lasting = [*(runner for runner in worker.inits if runner.sidecar), *worker.containers]
+    ready = _readiness(lasting, phase)
     gated = ready
     gates = entries(worker.pod, "spec", "readinessGates")
     missing = [str(gate.get("conditionType")) for gate in gates if _status(worker.pod, gate) != "True"]
