@@ -23,6 +23,13 @@ from selfheal.repair.objects import Object, is_hook, ref
 _HASHED = re.compile(r"^(?P<base>.+)-[a-z0-9]{10}$")
 _CHECKSUM = re.compile(r"checksum|hash|sha256|config-?version", re.IGNORECASE)
 _SUM = re.compile(r"^[0-9a-f]{8,128}$")
+#: Parts of pods that mean nothing when they are empty; elsewhere an empty mapping may be all that is meant.
+_EMPTY_IS_ABSENT = frozenset(
+    {"tolerations", "volumes", "volumeMounts", "env", "envFrom", "args", "nodeSelector", "affinity", "nodeAffinity", "podAffinity",
+     "podAntiAffinity", "requiredDuringSchedulingIgnoredDuringExecution", "preferredDuringSchedulingIgnoredDuringExecution",
+     "topologySpreadConstraints", "imagePullSecrets", "initContainers", "securityContext", "resources", "limits", "requests",
+     "annotations"}
+)  # fmt: skip
 _ABSENT = object()
 
 
@@ -62,7 +69,8 @@ def prove(
             continue
         if goal.object not in wanted:
             raise ContractBroken(f"{goal.object} is not rendered here.")
-        wanted[goal.object] = _in_order(intended(wanted[goal.object], goal), new.get(goal.object), goal)
+        expected = _pruned(intended(wanted[goal.object], goal), new.get(goal.object), goal)
+        wanted[goal.object] = _in_order(expected, new.get(goal.object), goal)
     along = [item for goal in goals for item in goal.along if _came_along(item, wanted, new)]
     for item in along:
         reached = Goal(item.object, item.field, "set", item.value, None, item.origin)
@@ -161,6 +169,22 @@ def _in_order(expected: Object, got: Object | None, goal: Goal) -> Object:
     done = with_set(expected, goal.path[:-1], [by_name[name] for name in names])
     assert isinstance(done, dict)  # noqa: S101 - an object stays an object
     return done
+
+
+def _pruned(expected: Object, got: Object | None, goal: Goal) -> Object:
+    """Without what a removal left empty, where that is not rendered at all and means the same as being absent."""
+    path = goal.path[:-1]
+    while (
+        goal.op == "remove"
+        and path
+        and path[-1] in _EMPTY_IS_ABSENT
+        and pointer.resolve(expected, path, _ABSENT) in ({}, [])
+        and pointer.resolve(got, path, _ABSENT) is _ABSENT
+    ):
+        done = with_removed(expected, path)
+        assert isinstance(done, dict)  # noqa: S101 - an object stays an object
+        expected, path = done, path[:-1]
+    return expected
 
 
 def _names(items: Any) -> list[str] | None:

@@ -19,6 +19,8 @@ FILLED = re.compile(r"<\w+>")
         ("<user>@host", "me@host", "you@host", []),
         ("a<user>b", "nothing like it", "x", []),
         ("plain", "plain", "other", []),
+        ("<name>-svc", "cart-svc", "cart", ["<name>"]),
+        ("<name>", "cart", "cart-svc", ["<name>-svc"]),
     ],
 )
 def test_the_literal_part_changes(text: str, before: str, wanted: str, found: list[str]) -> None:

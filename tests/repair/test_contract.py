@@ -88,3 +88,22 @@ def test_a_selector_that_asks_for_the_tag_is_no_consequence():
     after = [deployment("web", "a:1.1", "1.1"), service("1.1")]
     with pytest.raises(ContractBroken, match="Service"):
         prove(before, after, [goal("web", "a:1.0", "a:1.1")])
+
+
+def test_what_a_removal_leaves_empty_may_go_with_it_where_that_means_the_same():
+    before = deployment("web", "a:1", LEVEL="debug")
+    gone = Goal(
+        ref("web"), f"{IMAGE.removesuffix('image')}env/name=LEVEL", "remove", None, {"name": "LEVEL"}, ""
+    )
+    empty, absent = deployment("web", "a:1"), deployment("web", "a:1")
+    del absent["spec"]["template"]["spec"]["containers"][0]["env"]
+    assert prove([before], [empty], [gone]) and prove([before], [absent], [gone])
+    policy = {
+        "kind": "NetworkPolicy",
+        "metadata": {"name": "p", "namespace": "shop"},
+        "spec": {"ingress": [{"from": []}]},
+    }
+    every = ObjectRef(kind="NetworkPolicy", namespace="shop", name="p")
+    with pytest.raises(ContractBroken):
+        # No rule at all and no list of rules are not the same.
+        prove([policy], [{**policy, "spec": {}}], [Goal(every, "/spec/ingress/0", "remove", None, {}, "")])

@@ -26,7 +26,8 @@ def recomposed(text: str, filled: re.Pattern[str], before: str, wanted: str) -> 
         return
     for index, piece in enumerate(pieces):
         start, end = read.span(2 * index + 1)
-        new = between(wanted, before[:start], before[end:])
-        if new and new != piece:
+        head, tail = before[:start], before[end:]
+        new = "" if wanted == head + tail else between(wanted, head, tail)
+        if new != piece and (new or wanted == head + tail):
             changed = [*pieces[:index], new, *pieces[index + 1 :]]
             yield "".join(part for pair in zip(changed, [*marks, ""], strict=True) for part in pair)
