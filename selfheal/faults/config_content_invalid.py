@@ -51,6 +51,10 @@ _PARSE = re.compile(
     r"|did not find expected|Wrong number of arguments|FATAL CONFIG",
     re.IGNORECASE,
 )
+#: A file that is not there says nothing of any content.
+_ABSENT = re.compile(
+    r"no such file or directory|ENOENT|FileNotFound|NoSuchFile|cannot find the file", re.IGNORECASE
+)
 #: Lines of a log that are looked at from its end.
 TAIL = 120
 
@@ -106,7 +110,7 @@ def _container(snapshot: Snapshot, workload: Workload, container: Container) -> 
 def _match(text: str, sources: list[Source]) -> tuple[Source, str, float] | None:
     files = [source for source in sources if source.path]
     for line in (full[:2000] for full in reversed(text.splitlines()[-TAIL:])):
-        if not _PARSE.search(line):
+        if not _PARSE.search(line) or _ABSENT.search(line):
             continue
         for source in files:
             name = source.path.rpartition("/")[2]

@@ -74,6 +74,7 @@ class NetworkPolicyBlocking(Fault):
         "/spec/ingress/*/ports/*/port",
         "/spec/egress/*/ports/*/port",
         "/spec/podSelector",
+        "/spec/podSelector/matchLabels",
     )
 
     @override
@@ -224,10 +225,48 @@ def _nearest(snapshot: Snapshot, case: _Case) -> tuple[Object, tuple[str, Any, s
     best = max(ranked, key=lambda item: item[:4])
     if best[1] or case.backend is None:
         return best[4], best[5]
+    meant = _misdirected(snapshot, case, side)
+    if meant is not None:
+        return meant
     # No rule comes near. The policy that denies is the one without any rule, or the most specific one.
     denying = [item for item in ranked if not item[2]] or ranked
     chosen = max(denying, key=lambda item: (item[0], item[3]))
     return chosen[4], None
+
+
+def _misdirected(snapshot: Snapshot, case: _Case, side: str) -> tuple[Object, tuple[str, Any, str]] | None:
+    """A policy that would admit the call and selects no pod at all, by labels that nearly are those of the pod in question."""
+    assert case.backend is not None  # noqa: S101 - told apart by the caller
+    source, target = next(iter(case.caller.pods)), case.backend.serving[0]
+    subject, peer = (target, source) if side == "ingress" else (source, target)
+    owner = case.backend.ref.name if side == "ingress" else case.caller.ref.name
+    carried = {
+        key: value for key, value in strings(metadata(subject).get("labels")).items() if key not in _GENERATED
+    }
+    word = "from" if side == "ingress" else "to"
+    found = []
+    for policy in snapshot.list("NetworkPolicy", ref_of(subject).namespace):
+        spec = mapping(policy.get("spec"))
+        asked = strings(mapping(spec.get("podSelector")).get("matchLabels"))
+        meant = _meant(asked, carried) if asked else None
+        if meant is None or any(
+            _carries(pod, asked) for pod in snapshot.list("Pod", ref_of(subject).namespace)
+        ):
+            continue
+        for rule in mappings(spec.get(side)):
+            peers = mappings(rule.get(word))
+            ports = {port.get("port") for port in mappings(rule.get("ports"))}
+            admits = not peers or any(peer_fits(snapshot, policy, item, peer) for item in peers)
+            if admits and (not ports or case.port in ports or any(isinstance(port, str) for port in ports)):
+                origin = f"the labels of the pods of {owner}"
+                found.append((policy, ("/spec/podSelector/matchLabels", meant, origin)))
+                break
+    return found[0] if len(found) == 1 else None
+
+
+def _carries(pod: Object, asked: dict[str, str]) -> bool:
+    labels = strings(metadata(pod).get("labels"))
+    return all(labels.get(key) == value for key, value in asked.items())
 
 
 def _differs(policy: Object) -> bool:

@@ -31,6 +31,7 @@ from typing_extensions import override
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Snapshot
 from selfheal.cluster.workloads import Container, Workload, earlier, mapping, mappings, ready, troubled
+from selfheal.faults.crashing import first_crash
 from selfheal.faults.evidence import complaints, on_object
 from selfheal.faults.fields import ANY, container_fields, pod_fields
 from selfheal.faults.interface import Fault, FieldEdit, Finding, LastGood, Remedy
@@ -51,6 +52,9 @@ _KINDS = (
             re.IGNORECASE,
         ),
     ),
+)
+_ABSENT = re.compile(
+    r"no such file or directory|ENOENT|FileNotFound|NoSuchFile|not found|cannot find", re.IGNORECASE
 )
 _OTHERS = re.compile(
     r"(?:configmap|secret)s? \"[^\"]+\" not found|references non-existent|couldn't find key|permission denied"
@@ -83,6 +87,8 @@ class VolumeMountInvalid(Fault):
                 if variant:
                     yield _finding(snapshot, workload, workload.container(name), text, variant, evidence)
                     break
+            else:
+                yield from _moved(snapshot, workload)
 
     @override
     def remedy(self, finding: Finding) -> Remedy:
@@ -127,6 +133,21 @@ def _finding(
         evidence=tuple(evidence),
         facts={"fields": fields[:4], "last_good": good[:4]},
     )
+
+
+def _moved(snapshot: Snapshot, workload: Workload) -> Iterable[Finding]:
+    """A program that ends since a file is missing, at a place where a volume was mounted before and is not now."""
+    changed = [item for item in _changed(snapshot, workload) if item[0].endswith("/mountPath")]
+    for container in workload.containers if changed else ():
+        crashed = first_crash(snapshot, workload, container)
+        told = next((item for item in crashed.evidence if item.source == "log"), None) if crashed else None
+        if told is None or not _ABSENT.search(told.message):
+            continue
+        for relative, was, _origin in changed:
+            own = relative.startswith(f"{container.pointer}/")
+            if own and re.search(rf"(?<![\w./-]){re.escape(str(was).rstrip('/'))}(?:/|\b)", told.message):
+                yield _finding(snapshot, workload, container, told.message, "path", told)
+                return
 
 
 def _mounts(workload: Workload) -> Iterable[tuple[str, dict[str, Any]]]:

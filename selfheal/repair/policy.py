@@ -198,7 +198,7 @@ def _protection(rule: str) -> Callable[[Proposal, Policy], Iterator[str]]:
             if key not in proposal.after:
                 continue
             for name, what in sorted(risks.protections(proposal.before.get(key, {})) - new):
-                if name == rule:
+                if name == rule and not risks.covered(what, new):
                     yield f"{key} would lose {what}"
 
     return judge

@@ -25,6 +25,12 @@ def protections(obj: Object) -> set[Fact]:
     return {*_hardening(obj), *_probes(obj), *_admission(obj)}
 
 
+def covered(what: str, held: set[Fact]) -> bool:
+    """Whether a protection that goes is part of one that is held: who drops all capabilities drops each."""
+    where, drops, name = what.rpartition(" drops ")
+    return bool(drops and name) and ("hardening", f"{where} drops ALL") in held
+
+
 def images(obj: Object) -> dict[str, str]:
     """Container -> image."""
     return {item.pointer: str(item.spec.get("image") or "") for item in containers(_spec(obj))}

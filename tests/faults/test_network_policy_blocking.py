@@ -76,3 +76,20 @@ def test_lookalike_service_of_another_protocol_than_its_pods() -> None:
         if obj["kind"] == "Service":
             obj["spec"]["ports"][0]["protocol"] = "UDP"
     assert not found("network-policy-blocking", cluster)
+
+
+def test_policy_that_selects_no_pod_by_a_slip() -> None:
+    """The rule is right, and whom it is about is misspelt: all else is denied."""
+    cluster = guarded(admits("web"), log=lines(TIMEOUT), podSelector={"matchLabels": {"app": "catr"}})
+    finding = only("network-policy-blocking", cluster)
+    (edit,) = remedy(finding).edits
+    assert (str(finding.object), edit.field) == (
+        "NetworkPolicy shop/allow-cart",
+        "/spec/podSelector/matchLabels",
+    )
+    assert edit.value.fallback.value == {"app": "cart"}
+
+
+def test_lookalike_policy_that_is_about_other_pods() -> None:
+    cluster = guarded(admits("web"), log=lines(TIMEOUT), podSelector={"matchLabels": {"app": "billing"}})
+    assert remedy(only("network-policy-blocking", cluster)).escalate

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from tests.faults.kit import event, found, get, only, remedy, root
-from tests.support.cluster import Cluster, container, waiting
+from tests.support.cluster import Cluster, container, crashing, waiting
 
 PATH = 'failed to create containerd task: error mounting "/var/lib/x" to rootfs at "/etc/app": not a directory: unknown'
 
@@ -52,4 +52,18 @@ def test_lookalike_config_map_that_does_not_exist() -> None:
     cluster = mounting(waiting("ContainerCreating"))
     text = 'MountVolume.SetUp failed for volume "conf": configmap "app" not found'
     event(cluster, get(cluster, "Pod", "api-new-0"), "FailedMount", text)
+    assert not found("volume-mount-invalid", cluster)
+
+
+@pytest.mark.parametrize("before", ["/etc/auth", ""])
+def test_file_that_is_missing_where_it_was_mounted_before(before: str) -> None:
+    cluster = mounting(crashing("Error", 1), "/etx/auth", before)
+    cluster.log("api-new-0", "app", "FATAL open /etc/auth/app.conf: no such file or directory", previous=True)
+    findings = found("volume-mount-invalid", cluster)
+    assert [item.facts["last_good"][0]["value"] for item in findings] == ([before] if before else [])
+
+
+def test_lookalike_other_missing_file() -> None:
+    cluster = mounting(crashing("Error", 1), "/etx/auth", "/etc/auth")
+    cluster.log("api-new-0", "app", "FATAL open /var/lib/x.db: no such file or directory", previous=True)
     assert not found("volume-mount-invalid", cluster)

@@ -251,3 +251,11 @@ def test_the_schema_finds_what_an_api_server_would_refuse() -> None:
     assert schema_verdict({REF: misspelled}, {REF: other}).passed
     custom = {"apiVersion": "acme.example/v1", "kind": "Widget", "metadata": {"name": "w"}}
     assert schema_verdict({}, {ObjectRef(kind="Widget", name="w"): custom}).passed
+
+
+def test_dropping_all_capabilities_covers_each_of_them() -> None:
+    some = copy.deepcopy(DEPLOYMENT)
+    container(some)["securityContext"]["capabilities"]["drop"] = ["NET_RAW"]
+    assert "hardening" not in rendered(
+        lambda o: container(o)["securityContext"]["capabilities"].update(drop=["ALL"]), obj=some
+    )
