@@ -8,6 +8,7 @@ from hypothesis import settings as examples
 from hypothesis import strategies as st
 
 from selfheal import config
+from selfheal.config import tighten
 from selfheal.config.model import Mode, Service, Settings
 from selfheal.config.tighten import RULES, tightened
 
@@ -92,6 +93,71 @@ def test_what_the_service_leaves_alone_is_the_central_value_and_no_complaint():
         "INC",
     )
     assert got.refused == ()
+
+
+def test_what_the_service_leaves_alone_is_the_central_value_even_where_that_is_the_bolder_one():
+    got = result(
+        "mode: heal\npolicy: {max_files: 9, image_registries: [ghcr.io], allow_quota_raise: true}\n"
+        "model: {usd: 5, name: builtin}\nlimits: {attempts: 7}\nverification: {rollout_timeout: 1800, soak: 10}",
+        "policy: {max_lines: 5}",
+    ).settings
+    assert (got.mode, got.policy.max_files, got.policy.max_lines) == ("heal", 9, 5)
+    assert (got.policy.image_registries, got.policy.allow_quota_raise) == (("ghcr.io",), True)
+    assert (got.model.usd, got.model.name, got.limits.attempts) == (5, "builtin", 7)
+    assert (got.verification.rollout_timeout, got.verification.soak) == (1800, 10)
+
+
+@pytest.mark.parametrize(
+    ("central", "local", "name", "refused"),
+    [
+        ("builtin", "openai/gpt-5-mini", "builtin", True),
+        ("openai/a", "other/b", "openai/a", True),
+        ("openai/a", "builtin", "builtin", False),
+        ("", "openai/a", "openai/a", False),
+    ],
+)
+def test_the_provider_is_the_operations_repositorys_choice(central, local, name, refused):
+    got = result(f"model: {{name: {central!r}}}", f"model: {{name: {local!r}}}")
+    assert got.settings.model.name == name
+    assert ("model.name" in got.refused) is refused
+
+
+@pytest.mark.parametrize(
+    ("group", "name", "bold"),
+    [(group, name, bold) for group, names in {
+        "github": {"approvals": 1, "allow_no_checks": True, "max_open_pull_requests": 99},
+        "verification": {"soak": 0, "samples": 1, "interval": 0.1},
+        "model": {"calls": 999, "input_tokens": 10**9, "output_tokens": 10**9, "usd": 999, "usd_per_day_repository": 999,
+                  "usd_per_day_reporter": 999, "usd_per_million_input": 0, "usd_per_million_output": 0, "timeout": 999},
+        "policy": {"allowed_paths": ["x/**"], "max_files": 99, "max_lines": 999, "image_registries": ["evil.example"],
+                   "raise_factor": 4, "raise_total": 16, "allow_quota_raise": True, "server_dry_run": False,
+                   "relapse_days": 0, "code_changes": True},
+        "limits": {"max_incidents": 200, "attempts": 20, "defects": 99, "storm": 999, "ill_share": 1},
+        "redaction": {"emails": False},
+    }.items() for name, bold in names.items()],
+)  # fmt: skip
+def test_no_setting_can_be_loosened(group, name, bold):
+    careful = (
+        "github: {approvals: 2}\nverification: {soak: 60, samples: 4}\nmodel: {usd_per_million_input: 1}\n"
+        "policy: {allowed_paths: [deploy/**], protected_paths: [deploy/x], server_dry_run: true}\n"
+        "redaction: {emails: true}"
+    )
+    got = result(careful, f"{group}: {{{name}: {bold}}}")
+    expected = getattr(getattr(settings(careful), group), name)
+    decided = getattr(getattr(got.settings, group), name)
+    assert decided == (() if name == "allowed_paths" else expected)
+    assert f"{group}.{name}" in got.refused
+
+
+def test_a_setting_without_a_rule_stays_at_the_central_value(monkeypatch):
+    rules = {group: dict(names) for group, names in RULES.items() if group != "redaction"}
+    del rules["policy"]["max_files"]
+    monkeypatch.setattr(tighten, "RULES", rules)
+    got = result(
+        "policy: {max_files: 1}\nredaction: {emails: true}",
+        "policy: {max_files: 9}\nredaction: {emails: false}",
+    ).settings
+    assert (got.policy.max_files, got.redaction.emails) == (1, True)
 
 
 @pytest.mark.parametrize(

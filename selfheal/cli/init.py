@@ -70,6 +70,7 @@ def init(
     from selfheal.init import files
 
     site = _site(repository, project, escalation, bot, directory)
+    operations = _same_owner(operations, site.repository)
     planned = files.plan(directory, files.contents(site, operations=operations))
     new = not (directory / files.WRITTEN).exists()
     for item in planned:
@@ -154,6 +155,21 @@ def _site(repository: str, project: str, escalation: str, bot: str, directory: P
             "Which Jira project are incidents filed in?", hint="Write its key, such as --project INC."
         )
     return Site(repository=repository, project=project, escalation=escalation, bot=bot)
+
+
+def _same_owner(operations: str, repository: str) -> str:
+    """The operations repository's bare name. Raises UsageProblem when it is no name, or another owner's."""
+    from selfheal.errors import UsageProblem
+
+    owner, _slash, name = operations.rpartition("/")
+    if not operations:
+        return ""
+    if not re.fullmatch(r"[\w.-]+", name) or owner not in ("", repository.partition("/")[0]):
+        raise UsageProblem(
+            "The operations repository has to be one of the same owner.",
+            hint="Write its name alone, such as --operations ops.",
+        )
+    return name
 
 
 def _remote(directory: Path) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import copy
 import os
 from pathlib import Path
 from typing import Any
@@ -96,6 +98,25 @@ def checked(document: dict[str, Any], context: str) -> str:
             hint="Use an https:// address.",
         )
     return name
+
+
+def with_files(document: dict[str, Any], folder: Path) -> dict[str, Any]:
+    """The kubeconfig with each certificate and key that it carries as base64 in a file of its own, below ``folder``.
+
+    Raises ValueError for what is no base64.
+    """
+    found = copy.deepcopy(document)
+    parts = [*_named(found, "clusters", "cluster").values(), *_named(found, "users", "user").values()]
+    for number, part in enumerate(parts):
+        for name in ("certificate-authority", "client-certificate", "client-key"):
+            # As in kubectl, what stands in the document wins over a file that it names.
+            data = part.pop(f"{name}-data", None)
+            if data:
+                path = folder / f"{number}-{name}"
+                path.touch(mode=0o600)
+                path.write_bytes(base64.standard_b64decode(str(data)))
+                part[name] = str(path)
+    return found
 
 
 def _named(document: dict[str, Any], section: str, word: str) -> dict[str, dict[str, Any]]:

@@ -8,11 +8,13 @@ unknown.
 from __future__ import annotations
 
 import json
+import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -61,16 +63,19 @@ class LiveCluster:
         if kubeconfig:
             document, folder = kubeconfigs.read(kubeconfig)
             self.name = kubeconfigs.checked(document, context)
-            loader = kubernetes.config.kube_config.KubeConfigLoader(
-                document, active_context=self.name, config_base_path=str(folder)
-            )
-            try:
-                loader.load_and_set(configuration)
-            except (ConfigException, OSError, ValueError) as error:
-                raise ConfigurationProblem(
-                    f"The context {self.name!r} of the kubeconfig cannot be used: {error}.",
-                    hint="Check that the files it names exist and that its certificates are complete.",
-                ) from error
+            # The client would decode keys into files of its own and leave them where its process is killed.
+            with tempfile.TemporaryDirectory(prefix="selfheal-") as held:
+                try:
+                    kubernetes.config.kube_config.KubeConfigLoader(
+                        kubeconfigs.with_files(document, Path(held)),
+                        active_context=self.name, config_base_path=str(folder),
+                    ).load_and_set(configuration)  # fmt: skip
+                    self._connect(configuration)
+                except (ConfigException, OSError, ValueError) as error:
+                    raise ConfigurationProblem(
+                        f"The context {self.name!r} of the kubeconfig cannot be used: {error}.",
+                        hint="Check that the files it names exist and that its certificates are complete.",
+                    ) from error
         else:
             self.name = "in-cluster"
             try:
@@ -80,12 +85,17 @@ class LiveCluster:
                     "No kubeconfig is set, and this is not a pod of a cluster.",
                     hint="Set KUBECONFIG, or work on a dump with --snapshot.",
                 ) from error
+            self._connect(configuration)
+
+    def _connect(self, configuration: Any) -> None:
+        """Makes the client, its certificates and keys in memory. Raises OSError where they do not load."""
         if is_loopback(str(configuration.host)):
             configuration.proxy = None
         configuration.retries = urllib3.Retry(total=0, redirect=0)
         configuration.connection_pool_maxsize = PARALLEL
         self._api = kubernetes.client.ApiClient(configuration)
         pool = self._api.rest_client.pool_manager
+        _load_certificates(pool.connection_pool_kw)
         pool.request = _refusing(pool.request)
 
     # Questions
@@ -360,6 +370,21 @@ class LiveCluster:
             hint="Check the address in the kubeconfig, the network, and whether the cluster runs.",
             retry_after=30,
         )
+
+
+def _load_certificates(options: dict[str, Any]) -> None:
+    """Reads the files that a connection pool would read at its first request, so that they may go."""
+    authority, certificate, key = (options.pop(name, None) for name in ("ca_certs", "cert_file", "key_file"))
+    if not (authority or certificate):
+        return
+    context = urllib3.util.ssl_.create_urllib3_context(cert_reqs=options.get("cert_reqs"))
+    if authority:
+        context.load_verify_locations(authority)
+    else:
+        context.load_default_certs()
+    if certificate:
+        context.load_cert_chain(certificate, key)
+    options["ssl_context"] = context
 
 
 def _refusing(request: Callable[..., Any]) -> Callable[..., Any]:

@@ -1,7 +1,8 @@
 """A service repository's settings under those of the operations repository: tightened, never loosened.
 
-Every setting has a rule here, and a test holds that none is forgotten. What a service asks for beyond its bounds is not an
-error that stops the work: it is left at the central value and named, so that a person can be told.
+Every setting has a rule here, and a test holds that none is forgotten; one that were would stay at the central value. Where
+the service says nothing the central value counts. What a service asks for beyond its bounds is not an error that stops the
+work: it is left at the central value and named, so that a person can be told.
 """
 
 from __future__ import annotations
@@ -9,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+
+from pydantic import BaseModel
 
 from selfheal.config.model import Mode, Service, Settings
 
@@ -28,8 +31,19 @@ def _central(central: Any, local: Any) -> Any:
     return central
 
 
-def _local(central: Any, local: Any) -> Any:
+def _own(central: Any, local: Any) -> Any:
+    """A matter of the job or the checkout, whatever the operations repository says of its own."""
     return local
+
+
+def _local(central: Any, local: Any) -> Any:
+    """The service's choice, where it makes one."""
+    return local
+
+
+def _model(central: str, local: str) -> str:
+    """Which provider reads incidents and code is the operations repository's to say; none at all is always allowed."""
+    return local if not central or local == "builtin" else central
 
 
 def _both(central: bool, local: bool) -> bool:
@@ -77,8 +91,8 @@ def _careful(central: Mode, local: Mode) -> Mode:
 #: By group and setting. ``min`` and ``max`` say in which direction a setting becomes stricter.
 RULES: Mapping[str, Mapping[str, Rule]] = {
     "": {
-        "mode": _careful, "dry_run": _either, "log_level": _local, "repository_dir": _local, "state_dir": _local,
-        "cluster": _local, "endpoints": _local, "kubectl": _local, "helm": _local,
+        "mode": _careful, "dry_run": _either, "log_level": _local, "repository_dir": _own, "state_dir": _own,
+        "cluster": _own, "endpoints": _own, "kubectl": _own, "helm": _own,
     },
     # Where incidents are filed and who gets them is the operations repository's business alone.
     "jira": dict.fromkeys(
@@ -91,7 +105,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
     },
     "verification": {"rollout_timeout": _local, "soak": max, "samples": max, "interval": max},
     "model": {
-        "name": _local, "default_provider_model": _local, "calls": min, "input_tokens": min, "output_tokens": min,
+        "name": _model, "default_provider_model": _local, "calls": min, "input_tokens": min, "output_tokens": min,
         "usd": min, "usd_per_day_repository": min, "usd_per_day_reporter": min, "usd_per_million_input": max,
         "usd_per_million_output": max, "context_window": _local, "timeout": min,
     },
@@ -105,7 +119,7 @@ RULES: Mapping[str, Mapping[str, Rule]] = {
         "storm": min, "ill_share": min,
     },
     "rendering": {"kube_version": _local, "api_versions": _local},
-    "knowledge": {"paths": _local},
+    "knowledge": {"paths": _own},
     "redaction": {"emails": _either},
 }  # fmt: skip
 
@@ -117,7 +131,7 @@ def tightened(central: Settings, local: Settings) -> Tightened:
     for group, rules in RULES.items():
         above = getattr(central, group) if group else central
         below = getattr(local, group) if group else local
-        decided = {name: rule(getattr(above, name), getattr(below, name)) for name, rule in rules.items()}
+        decided = {name: _decided(rule, name, above, below) for name, rule in rules.items()}
         # A value that the service's file merely leaves at the default asks for nothing.
         refused += [
             f"{group}.{name}".lstrip(".")
@@ -125,10 +139,17 @@ def tightened(central: Settings, local: Settings) -> Tightened:
             if name in below.model_fields_set and _asked_more(getattr(below, name), value, rules[name])
         ]
         if group:
-            values[group] = below.model_copy(update=decided)
+            values[group] = above.model_copy(update=decided)
         else:
             values |= decided
-    return Tightened(local.model_copy(update=values), tuple(refused))
+    return Tightened(central.model_copy(update=values), tuple(refused))
+
+
+def _decided(rule: Rule, name: str, above: BaseModel, below: BaseModel) -> Any:
+    """By the rule, where the service says something."""
+    if rule is not _own and name not in below.model_fields_set:
+        return getattr(above, name)
+    return rule(getattr(above, name), getattr(below, name))
 
 
 def _asked_more(own: Any, decided: Any, rule: Rule) -> bool:

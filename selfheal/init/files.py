@@ -50,7 +50,7 @@ def contents(site: Site, *, operations: str = "") -> dict[str, str]:
     rules = jira_rules.export(*jira_rules.rules(site))
     found = {
         WORKFLOW: _filled("workflow.yml", site, operations),
-        SETTINGS: _filled("settings.yml", site, operations),
+        SETTINGS: _filled("settings-service.yml" if operations else "settings.yml", site, operations),
         f"{_FOLDER}/selfheal.schema.json": json.dumps(schema(), indent=2, ensure_ascii=False) + "\n",
         f"{_FOLDER}/rbac.yaml": rbac.manifest(),
         f"{_FOLDER}/README.md": _filled("readme.md", site, operations),
@@ -98,9 +98,10 @@ def apply(folder: Path, planned: list[Planned]) -> None:
 
 
 def _filled(name: str, site: Site, operations: str) -> str:
-    text = resources.files("selfheal.init").joinpath("templates", name).read_text(encoding="utf-8")
+    text = _template(name)
     line = f"      # The repository whose .selfheal.yml is the policy here.\n      operations-repository: {operations}\n"
     for mark, value in {
+        "@@RULES@@": _template("readme-rules-service.md" if operations else "readme-rules.md"),
         "@@PROJECT@@": site.project,
         "@@WORKFLOW@@": workflow("heal.yml"),
         "@@MINUTES@@": _minutes(site.repository),
@@ -108,9 +109,14 @@ def _filled(name: str, site: Site, operations: str) -> str:
         if site.escalation
         else "# escalation: sre-on-call",
         "@@OPERATIONS@@": line if operations else "",
+        "@@OPERATIONS_NAME@@": operations,
     }.items():
         text = text.replace(mark, value)
     return text
+
+
+def _template(name: str) -> str:
+    return resources.files("selfheal.init").joinpath("templates", name).read_text(encoding="utf-8")
 
 
 def _minutes(repository: str) -> str:

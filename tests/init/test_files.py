@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from click.testing import CliRunner
@@ -105,6 +106,32 @@ def test_a_service_repository_names_its_operations_repository_and_has_no_rules(f
     document = YAML(typ="safe").load((folder / files.WORKFLOW).read_text())
     assert document["jobs"]["heal"]["with"]["operations-repository"] == "ops"
     assert not (folder / ".github/selfheal/jira-rules.json").exists()
+    readme = (folder / ".github/selfheal/README.md").read_text()
+    assert "jira-rules.json" not in readme
+    assert "operations repository's (ops)" in readme
+    assert "@@" not in b"".join(tree(folder).values()).decode()
+
+
+def test_a_service_repository_begins_with_the_central_settings(folder):
+    run(folder, "--operations", "acme/ops")
+    text = (folder / files.SETTINGS).read_text()
+    assert config.load(file_text=text, environ={}).model_fields_set <= {"endpoints"}
+    commented = "".join(
+        line.removeprefix("# ")
+        for line in text.splitlines(keepends=True)
+        if re.match(r"# ( |[a-z]+:|-)", line)
+    )
+    assert config.load(file_text=commented, environ={}).policy.max_lines == 30
+
+
+@pytest.mark.parametrize("name", ["other/ops", "ops: x", "a/b/c", "ops\nmode: heal"])
+def test_an_operations_repository_of_somebody_else_is_refused(name, folder):
+    done = CliRunner().invoke(
+        init,
+        ["--repository", "acme/shop", "--project", "INC", "--directory", str(folder), "--operations", name],
+    )
+    assert isinstance(done.exception, UsageProblem)
+    assert tree(folder) == {}
 
 
 @pytest.mark.parametrize(
