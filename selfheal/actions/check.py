@@ -28,7 +28,10 @@ def main(environ: Mapping[str, str]) -> int:
     if problems:
         return EXIT_INPUTS
     root = Path(__file__).resolve().parents[2]
-    commands.set_outputs({"lock": lock_digest(root), "cache": cache_of(inputs.stage)}, environ)
+    commands.set_outputs(
+        {"lock": lock_digest(root), "cache": cache_of(inputs.stage) if inputs.flag("cache") else "none"},
+        environ,
+    )
     return 0
 
 

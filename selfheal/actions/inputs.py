@@ -17,7 +17,7 @@ PREFIX = "INPUT_"
 #: What ``stage`` may say: the six stages, and passing an incident on to the repository that owns its service.
 STAGES = ("coordinate", "analyze", "fix", "gate", "pr", "deploy", "hand-over")
 _KEY = re.compile(r"[A-Z][A-Z0-9_]{0,60}-[1-9][0-9]{0,18}")
-_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/[A-Za-z0-9._-]{1,100}")
+_REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,200}")
 _MODES = ("observe", "propose", "heal")
 _LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR")
@@ -223,6 +223,9 @@ _CHECKS: dict[str, Callable[[str], str]] = {
     "mode": _one_of(_MODES),
     "log-level": _one_of(_LEVELS),
     "dry-run": _one_of(("true", "false")),
+    "cache": _one_of(("true", "false")),
+    # Not the site's name or address, which people write here first.
+    "jira-cloud-id": _like(re.compile(r"[A-Za-z0-9-]{1,64}"), "11223344-a1b2-3b33-c444-def123456789"),
     "timeout-minutes": _whole(1, 350, "minutes"),
     "wait-for-review-minutes": _whole(0, 300, "minutes"),
     "max-incidents": _whole(1, 256, "incidents"),

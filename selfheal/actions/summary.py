@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from selfheal.incidents.record import Record, Step
+from selfheal.incidents.states import Stage
 from selfheal.jsm.manager import Incident
 from selfheal.redaction import markdown, redactor
 from selfheal.stages.listing import Listing
@@ -14,6 +16,7 @@ from selfheal.stages.report import Outcome, StageReport
 #: Characters of one diff shown; the rest is in the pull request.
 DIFF = 20_000
 _STEPS = 20
+_STAGES = frozenset(stage.value for stage in Stage)
 _EVIDENCE = 6
 _MARKS = {
     Outcome.PROGRESS: "✅", Outcome.ENDED: "✅", Outcome.WAITING: "⏳", Outcome.BUSY: "⏳", Outcome.POSTPONED: "⚠️",
@@ -80,22 +83,27 @@ def timeline(key: str, history: Sequence[Step], state: str) -> list[str]:
         begin = _seconds(step.at)
         last = number + 1 == len(steps)
         end = begin + 1 if last else max(begin + 1, _seconds(steps[number + 1].at))
-        # The section is the stage that took the step, one of our own words.
+        # The section is the stage that took the step, if it is one: people can edit the record.
         mark = "milestone, " if last else ""
-        lines.append(f"  section {step.stage if step.stage.isalpha() else 'selfheal'}")
+        lines.append(f"  section {step.stage if step.stage in _STAGES else 'selfheal'}")
         lines.append(f"  {step.to_state.value.removeprefix('INCIDENT_')} :{mark}{begin}, {end}")
     return [*lines, "```", "", f"State now: `{state}`.", ""]
 
 
 def fenced(text: str, language: str) -> list[str]:
-    """A code block that its text cannot end."""
-    clean = redactor().text(text)
+    """A code block that its text cannot end. What nobody can see, or what turns the order of words around, is spelled out."""
+    clean = "".join(map(_visible, redactor().text(text)))
     if len(clean) > DIFF:
         clean = clean[:DIFF] + "\n(cut here)"
     fence = "```"
     while fence in clean:
         fence += "`"
     return [f"{fence}{language}", clean.rstrip("\n"), fence, ""]
+
+
+def _visible(char: str) -> str:
+    hidden = char not in "\n\t" and unicodedata.category(char) in ("Cc", "Cf", "Cs", "Co")
+    return f"\\u{{{ord(char):04x}}}" if hidden else char
 
 
 def _cause(record: Record) -> list[str]:

@@ -77,7 +77,7 @@ class GitHub(_Group):
     wait_for_review: int = Field(
         default=600,
         ge=0,
-        description="seconds the pr stage waits for review and checks before it leaves the incident to the next run",
+        description="seconds after its opening that the pr stage waits for review and checks of a pull request; later runs look once",
     )
     poll: float = Field(default=10.0, gt=0, description="seconds between looks at reviews and checks")
 

@@ -177,6 +177,10 @@ class JSMStateManager:
         self._site.learn_fields()
         return self.load(key)
 
+    def stands_for(self, record: Record) -> timedelta:
+        """How long the incident has been in its state, by Jira's clock."""
+        return self._site.transport.server_now() - record.entered
+
     def overdue(self, incident: Incident) -> bool:
         """Whether the incident stays in its state for longer than its priority allows."""
         record = incident.record
@@ -184,7 +188,7 @@ class JSMStateManager:
             return False
         hours = self._settings.limits.deadline_hours
         allowed = hours.get(incident.priority, hours.get("*", 24.0))
-        return self._site.transport.server_now() - record.entered > timedelta(hours=allowed)
+        return self.stands_for(record) > timedelta(hours=allowed)
 
     # -- people --------------------------------------------------------------------------------------------
 

@@ -38,6 +38,8 @@ _HARMLESS = (
     "HTTPS_PROXY", "HTTP_PROXY", "NO_PROXY", "https_proxy", "http_proxy", "no_proxy",
     "CI", "GITHUB_ACTIONS", "GITHUB_RUN_ID", "GITHUB_RUN_ATTEMPT", "GITHUB_STEP_SUMMARY", "RUNNER_TEMP", "RUNNER_DEBUG",
 )  # fmt: skip
+#: No setting ends like this: what does is a credential of somebody's, such as the token that `init jira-rule` is given.
+_SECRET_ENDS = ("_TOKEN", "_KEY", "_SECRET", "_PASSWORD", "_KUBECONFIG")
 _GUARDED = frozenset(variable for variables in ENDPOINT_VARIABLES.values() for variable in variables)
 
 
@@ -48,6 +50,6 @@ def environment_for(holds: tuple[str, ...], environ: Mapping[str, str]) -> dict[
         allowed |= {"GITHUB_OWNER", "GITHUB_REPO"}
     kept = {name: value for name, value in environ.items() if name in allowed or name in _HARMLESS}
     for name, value in environ.items():
-        if name.startswith("SELFHEAL_") and name not in _GUARDED:
+        if name.startswith("SELFHEAL_") and name not in _GUARDED and not name.endswith(_SECRET_ENDS):
             kept[name] = value
     return kept

@@ -90,6 +90,7 @@ class Dispatcher:
         """
         from selfheal.jsm.manager import JSMStateManager
         from selfheal.stages.eligible import why_not
+        from selfheal.stages.turns import LOOKED_AT, in_turn
 
         queue = Queue()
         manager = JSMStateManager.connect(self.settings, clock=self.clock, run_id=self.run_id)
@@ -103,11 +104,12 @@ class Dispatcher:
                 else:
                     found.append(manager.heed(key))
         else:
-            flying = _in_flight(manager, limit * 2)
+            flying = _in_flight(manager, max(limit * 2, LOOKED_AT))
             # Only keys and states count here; what else coordinate needs it reads itself.
             new = manager.fetch(assignee=assignee, priority=priority, max_results=limit * 2, brief=True)
             known = {incident.key for incident in flying}
             found = flying + [incident for incident in new if incident.key not in known]
+            found = in_turn(found, limit, self.clock.now())
         for incident in found:
             record = incident.record
             stage = Stage.COORDINATE if record is None else record.served_by

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from selfheal.config import Settings
 from selfheal.errors import NotFound, UsageProblem
 from selfheal.incidents.errors import IncidentError
 from selfheal.incidents.states import ENDED, Stage, State
@@ -17,6 +18,7 @@ from selfheal.jsm.manager import Incident, JSMStateManager
 from selfheal.stages.dispatch import Dispatcher
 from selfheal.stages.eligible import whose, why_not
 from selfheal.stages.report import StageReport
+from selfheal.stages.turns import LOOKED_AT, in_turn
 
 SCHEMA_VERSION = 1
 
@@ -68,7 +70,10 @@ def listing(
     manager = JSMStateManager.connect(settings, clock=dispatcher.clock, run_id=dispatcher.run_id)
     found = Listing()
     limit = settings.limits.max_incidents
-    for incident in _candidates(manager, found, keys, priority, limit, adopts=adopts):
+    candidates = list(_candidates(manager, found, keys, priority, settings, adopts=adopts))
+    if not keys:
+        candidates = in_turn(candidates, limit, dispatcher.clock.now())
+    for incident in candidates:
         reason = (
             why_not(incident, settings, manager.me(), adopts=adopts)
             if incident.record is None or keys
@@ -96,11 +101,11 @@ def _candidates(
     found: Listing,
     keys: tuple[str, ...],
     priority: str,
-    limit: int,
+    settings: Settings,
     *,
     adopts: bool,
 ) -> Iterator[Incident]:
-    """Each incident once, read and with people's commands carried out."""
+    """Each incident once, read and with people's commands carried out; others' stay as they are for those whose they are."""
     for key in keys:
         try:
             yield manager.show(key)
@@ -109,8 +114,11 @@ def _candidates(
     if keys:
         return
     seen = set()
-    for incident in manager.search(max_results=limit * 4):
+    limit = settings.limits.max_incidents
+    for incident in manager.search(max_results=max(limit * 4, LOOKED_AT)):
         seen.add(incident.key)
+        if not adopts and whose(incident, settings, adopts=adopts):
+            continue
         current = _heeded(manager, incident)
         if current is not None:
             yield current

@@ -118,7 +118,9 @@ def _settle(work: Work) -> None:
 def _await(work: Work) -> tuple[dict[str, Any], str]:
     """Polls GitHub without holding the claim: how it stands, and what is waited for ("": there is something to do)."""
     pull_request, heals = current(work.record), _heals(work)
-    until = work.clock.monotonic() + work.settings.github.wait_for_review
+    # Counted from the opening: a run that finds a pull request of yesterday looks once and goes.
+    passed = max(0.0, work.manager.stands_for(work.record).total_seconds())
+    until = work.clock.monotonic() + work.settings.github.wait_for_review - passed
     said = ""
     while True:
         found = stands(work.pulls.status(pull_request))

@@ -17,6 +17,7 @@ GOOD = {
     "INPUT_INCIDENT": "INC-1",
     "INPUT_JIRA_TOKEN": "given",
     "INPUT_JIRA_CLOUD_ID": "c",
+    "INPUT_CACHE": "true",
 }
 
 
@@ -27,6 +28,13 @@ def test_good_inputs_answer_the_lock_and_the_cache(tmp_path):
     found = read_outputs(path.read_text())
     assert found["cache"] == "read"
     assert len(found["lock"]) == 32
+
+
+def test_without_a_cache_nothing_is_restored(tmp_path):
+    path = tmp_path / "output"
+    path.touch()
+    assert main({**GOOD, "INPUT_CACHE": "false", "GITHUB_OUTPUT": str(path)}) == 0
+    assert read_outputs(path.read_text())["cache"] == "none"
 
 
 def test_each_problem_is_one_annotation(capsys):

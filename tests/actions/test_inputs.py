@@ -39,7 +39,8 @@ def test_a_missing_secret_says_what_to_write_and_where():
     ("name", "value"),
     [
         ("stage", "analyse"), ("mode", "yolo"), ("dry_run", "yes"), ("timeout_minutes", "0"), ("timeout_minutes", "1e3"),
-        ("timeout_minutes", "٣"), ("log_level", "verbose"), ("model", "a b"), ("jira_url", "ftp://x"), ("repository", "a/b/c"),
+        ("timeout_minutes", "٣"), ("log_level", "verbose"), ("model", "a b"), ("jira_url", "ftp://x"), ("repository", "a/b/c"), ("repository", "a/.."),
+        ("jira_cloud_id", "acme.atlassian.net"), ("cache", "yes"),
         ("incident", "inc-7"), ("incident", "INC-7; rm -rf /"), ("incident", "INC-7\nINC-8"), ("incident", ""),
         ("incident", "INC-7,INC-8"), ("incident", "${{ secrets.X }}"), ("max_incidents", "257"), ("priority", "High\n::error::"),
     ],

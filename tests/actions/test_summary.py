@@ -84,6 +84,11 @@ def test_a_diff_cannot_end_its_block_and_is_cut():
     assert len(lines[1]) < summary.DIFF + 100
 
 
+def test_what_cannot_be_seen_in_a_diff_is_spelled_out():
+    shown = "\n".join(summary.fenced("+image: a\u202egnp\x1b[2K\u200b\r", "diff"))
+    assert "+image: a\\u{202e}gnp\\u{001b}[2K\\u{200b}\\u{000d}" in shown
+
+
 def test_addresses_that_are_none_are_not_links():
     found = record(pull_requests=(PullRequest(number=3, url="javascript:alert(1)"),))
     text = summary.of_stage(report(), incident(found, url="https://x/) [y](https://evil.example"), ())

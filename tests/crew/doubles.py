@@ -205,6 +205,9 @@ class FakeManager:
     def note_failure(self, key, stage, error):
         self.failures.append((key, stage, error.code))
 
+    def stands_for(self, record):
+        return self.clock.now() - record.entered
+
     def overdue(self, incident):
         return False
 

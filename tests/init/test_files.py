@@ -115,11 +115,13 @@ def test_a_service_repository_names_its_operations_repository_and_has_no_rules(f
 def test_a_service_repository_begins_with_the_central_settings(folder):
     run(folder, "--operations", "acme/ops")
     text = (folder / files.SETTINGS).read_text()
-    assert config.load(file_text=text, environ={}).model_fields_set <= {"endpoints"}
+    settings = config.load(file_text=text, environ={})
+    assert settings.model_fields_set <= {"endpoints", "services"}
+    assert settings.services == ()
     commented = "".join(
         line.removeprefix("# ")
         for line in text.splitlines(keepends=True)
-        if re.match(r"# ( |[a-z]+:|-)", line)
+        if re.match(r"# (  [a-z]|[a-z]+:)", line)
     )
     assert config.load(file_text=commented, environ={}).policy.max_lines == 30
 

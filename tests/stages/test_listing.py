@@ -138,6 +138,15 @@ def test_a_person_who_takes_an_incident_back_is_heeded(world, tmp_path):
     assert record["state"] == "INCIDENT_RELEASED"
 
 
+def test_people_who_act_on_anothers_incident_are_heeded_there(world, tmp_path):
+    (key,) = world.incidents
+    listing(dispatcher(world, tmp_path, CENTRAL))
+    world.jira.as_person("customer").reassign(key, "customer")
+    world.jira.requests.clear()
+    assert listing(dispatcher(world, tmp_path), adopts=False).items == []
+    assert state_writes(world) == []
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [

@@ -146,6 +146,16 @@ def test_without_a_review_it_waits_for_the_configured_time_and_no_longer():
     assert manager.holders == {}
 
 
+@pytest.mark.parametrize(("passed", "more"), [(45, 15), (3600, 0)])
+def test_a_later_run_waits_only_for_what_is_left_of_that_time(passed, more):
+    manager = manager_with(created())
+    manager.clock.sleep(passed)
+    pulls = FakePulls(OPEN)
+    with pytest.raises(Waiting):
+        served(manager, pulls)
+    assert manager.clock.seconds == passed + more
+
+
 def test_in_mode_propose_the_merge_is_left_to_people():
     manager = manager_with(created())
     pulls = FakePulls(READY)

@@ -133,6 +133,28 @@ def test_job_outputs_carry_keys_digests_and_words_of_ours_alone():
         assert set(job.get("outputs", {})) <= allowed
 
 
+def test_a_job_output_that_github_dropped_is_an_error_and_no_silence():
+    heal = load(ROOT / ".github/workflows/heal.yml")["jobs"]
+    for name, output in {"incident": "incidents", "hand-over": "elsewhere"}.items():
+        given = f"needs.coordinate.outputs.{output}"
+        assert (
+            f"{given} != '[]' && (needs.coordinate.result == 'success' || {given} != '')" in heal[name]["if"]
+        )
+        assert heal[name]["strategy"]["matrix"]["item"] == f"${{{{ fromJSON({given}) }}}}"
+    digests = [
+        value
+        for text in (step.get("with", {}) for job in heal.values() for step in [job, *job.get("steps", [])])
+        for name, value in text.items()
+        if name in ("config-digest", "policy-digest")
+    ]
+    assert digests == ["${{ needs.policy.outputs.digest || 'missing' }}"] * 2
+    called = load(ROOT / ".github/workflows/heal-incident.yml")
+    assert (
+        called[True if True in called else "on"]["workflow_call"]["inputs"]["policy-digest"]["default"]
+        == "missing"
+    )
+
+
 def test_the_action_refuses_what_the_stage_does_not_hold():
     variable = {
         "signing-key": "signing_key",
