@@ -66,6 +66,9 @@ def choose(found: Mapping[str, str], cluster: str, name: str = "kubeconfig") -> 
 def keep(text: str, temporary: Path, name: str = "kubeconfig") -> Path:
     """Writes it for this user alone, outside every checkout, under the input's name."""
     folder = temporary / FOLDER
+    if folder.is_symlink():
+        # Removing the folder at the end would remove the link and leave what lies behind it.
+        folder.unlink()
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     folder.chmod(0o700)
     path = folder / name

@@ -33,6 +33,9 @@ def pieces(document: Any) -> list[str]:
 def _values(document: Any) -> Iterator[str]:
     if isinstance(document, dict):
         for name, value in document.items():
+            if name == "exec" and isinstance(value, dict):
+                # Refused later, but what its program would be told is as secret until then.
+                yield from _told(value.get("env"))
             if isinstance(value, str) and str(name).lower() in _SECRET:
                 yield value
             else:
@@ -40,6 +43,12 @@ def _values(document: Any) -> Iterator[str]:
     elif isinstance(document, list):
         for item in document:
             yield from _values(item)
+
+
+def _told(variables: Any) -> Iterator[str]:
+    for item in variables if isinstance(variables, list) else ():
+        if isinstance(item, dict) and isinstance(item.get("value"), str):
+            yield item["value"]
 
 
 def _decoded(value: str) -> Iterator[str]:

@@ -41,6 +41,11 @@ def test_every_secret_piece_is_found_as_written_and_decoded():
     assert "https://k" not in found
 
 
+def test_what_a_program_would_be_told_is_masked_before_it_is_refused():
+    user = {"exec": {"command": "login", "env": [{"name": "LOGIN", "value": "secret-of-login"}, "x", {}]}}
+    assert pieces({"users": [{"name": "u", "user": user}]}) == ["secret-of-login"]
+
+
 def test_reading_masks_them(capsys):
     kubeconfigs.read(kubeconfig())
     assert "::add-mask::token-of-the-account" in capsys.readouterr().out
@@ -84,3 +89,12 @@ def test_it_is_kept_for_this_user_alone_and_replaces_what_was_there(tmp_path):
     assert path.parent.stat().st_mode & 0o777 == 0o700
     assert not path.is_symlink()
     assert not (tmp_path / "elsewhere").exists()
+
+
+def test_a_folder_that_is_a_link_is_not_followed(tmp_path):
+    """What lies behind a link would still be there when the link is removed."""
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / kubeconfigs.FOLDER).symlink_to(tmp_path / "elsewhere")
+    kubeconfigs.keep("text", tmp_path)
+    assert list((tmp_path / "elsewhere").iterdir()) == []
+    assert not (tmp_path / kubeconfigs.FOLDER).is_symlink()
