@@ -80,12 +80,17 @@ def init(
     files.apply(directory, planned)
     if new:
         click.echo(
-            f"\nSet these secrets; .github/selfheal/README.md says where each comes from:\n{_secret_list()}"
+            f"\nSet these secrets; .github/selfheal/README.md says where each comes from:\n{_secret_list(app=bool(operations))}"
         )
         click.echo(
             f"\nA signing key, shown this once:\n\n    gh secret set SELFHEAL_SIGNING_KEY --body {secrets.token_hex(32)}\n"
         )
-        click.echo("Then list your services in .selfheal.yml, commit, and run `selfheal doctor`.")
+        listed = (
+            f"name {site.repository} at its services in the .selfheal.yml of {operations}"
+            if operations
+            else "list your services in .selfheal.yml"
+        )
+        click.echo(f"Then {listed}, commit, and run `selfheal doctor`.")
     return 0
 
 
@@ -196,7 +201,11 @@ def _show(item: Planned, *, detail: bool) -> None:
         click.echo(terminal("".join(f"    {line}" for line in item.diff().splitlines(keepends=True))))
 
 
-def _secret_list() -> str:
-    names = ("ATLASSIAN_TOKEN", "ATLASSIAN_EMAIL", "ATLASSIAN_CLOUD_ID", "KUBECONFIG", "SELFHEAL_SIGNING_KEY", "SELFHEAL_APP_CLIENT_ID",
-             "SELFHEAL_APP_PRIVATE_KEY", "OPENAI_API_KEY (optional)")  # fmt: skip
+def _secret_list(*, app: bool) -> str:
+    """``app``: reading the operations repository needs the GitHub App; else it is better than doing without."""
+    for_app = "" if app else " (recommended: starts the checks of pull requests)"
+    names = (
+        "ATLASSIAN_TOKEN", "ATLASSIAN_EMAIL (for a user's token)", "ATLASSIAN_CLOUD_ID", "KUBECONFIG", "SELFHEAL_SIGNING_KEY",
+        f"SELFHEAL_APP_CLIENT_ID, SELFHEAL_APP_PRIVATE_KEY{for_app}", "OPENAI_API_KEY (optional)",
+    )  # fmt: skip
     return "\n".join(f"    {name}" for name in names)
