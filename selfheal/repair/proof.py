@@ -72,6 +72,7 @@ def proof_of(
         raise ContractBroken(f"{touched[0][1]} of {touched[0][0]} renders differently each time.")
     unless_hooks_follow(source, view, changed, unit, goals)
     proven = prove(located.objects, after, goals, namespace=namespace, varying=varying)
+    source.unless_refused(view, changed, unit)
     return Proof(files, proven, located.objects, after, namespace)
 
 

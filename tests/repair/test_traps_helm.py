@@ -120,3 +120,17 @@ def test_a_value_that_two_workloads_use_is_not_changed_for_one(repository: Make,
     files = chart("port: 8081\n", body) | {"chart/templates/other.yaml": workload(body, "other")}
     with pytest.raises(AssertionError):
         solved(repository(files), tools, CART, (PORT, 8080))
+
+
+@pytest.mark.parametrize(("most", "fits"), [(9000, True), (8080, False)])
+def test_a_value_that_the_charts_schema_refuses_is_not_set(
+    repository: Make, tools: Tools, most: int, fits: bool
+) -> None:
+    files = chart("port: 8070\n", "        ports: [{containerPort: {{ .Values.port }}}]\n")
+    schema = f'{{"properties": {{"port": {{"type": "integer", "maximum": {most}}}}}}}'
+    tree = repository(files | {"chart/values.schema.json": schema})
+    if fits:
+        assert list(solved(tree, tools, CART, (PORT, 8081))) == [VALUES]
+    else:
+        with pytest.raises(AssertionError, match="maximum"):
+            solved(tree, tools, CART, (PORT, 8081))

@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from selfheal.cluster import pointer
-from selfheal.repair.edits import emit
+from selfheal.repair.edits import emit, positions
 from selfheal.repair.edits.data import same, with_removed, with_set, wrapped
 from selfheal.repair.edits.nodes import (
     Alias,
@@ -82,10 +82,10 @@ class Text:
             raise EditRefused("It is the only document of its file.")
         root = self.roots[document]
         if document + 1 < len(self.roots):
-            start = self._separator_before(root.start)
-            stop = self._separator_before(self.roots[document + 1].start)
+            start = positions.separator_before(self.text, root.start)
+            stop = positions.separator_before(self.text, self.roots[document + 1].start)
         else:
-            start, stop = self._separator_before(root.start), len(self.text)
+            start, stop = positions.separator_before(self.text, root.start), len(self.text)
             start = start if start > 0 else root.start
         before = self.text
         remaining = [value for index, value in enumerate(self.values) if index != document]
@@ -202,18 +202,20 @@ class Text:
         elif key is None:
             self._splice(node.start, node.end, self._compact(value))
         else:
-            colon = self._colon(key)
-            column = self._column(key.start)
+            colon = positions.colon(self.text, key)
+            column = positions.column(self.text, key.start)
             text = (
                 " " + self._compact(value)
                 if flow or self.strict_json or getattr(node, "flow", False)
-                else emit.after_colon(value, column, self.newline, self._step(document))
+                else emit.after_colon(
+                    value, column, self.newline, positions.step(self.text, self.roots[document])
+                )
             )
             self._splice(colon + 1, node.end, text)
 
     def _replace_scalar(self, key: Node | None, node: Scalar, value: Any, flow: bool) -> None:
         if node.style in ("|", ">") and isinstance(value, str) and key is not None:
-            indent = self._column(key.start) + 2
+            indent = positions.column(self.text, key.start) + 2
             first = self.text[node.start : node.end].split("\n", 2)
             if len(first) > 1 and first[1].strip():
                 indent = len(first[1]) - len(first[1].lstrip(" "))
@@ -226,7 +228,7 @@ class Text:
             text = " " + text
         elif node.tag and key is not None:
             # A tag would force its type on the new value.
-            start, text = self._colon(key) + 1, " " + text
+            start, text = positions.colon(self.text, key) + 1, " " + text
         self._splice(start, node.end, text)
 
     def _merge_mapping(self, document: int, path: Path, value: dict[str, Any]) -> None:
@@ -276,8 +278,12 @@ class Text:
             return
         if not node.entries:
             raise EditRefused("A mapping without entries cannot be extended in place.")
-        column = self._column(node.entries[0][0].start)
-        text = name + ":" + emit.after_colon(value, column, self.newline, self._step(document))
+        column = positions.column(self.text, node.entries[0][0].start)
+        text = (
+            name
+            + ":"
+            + emit.after_colon(value, column, self.newline, positions.step(self.text, self.roots[document]))
+        )
         self._insert_line(node.end, column, text)
 
     def _append(self, document: int, path: Path, node: SequenceNode, token: str, value: Any) -> None:
@@ -292,9 +298,13 @@ class Text:
             return
         if not node.items:
             raise EditRefused("A list without items cannot be extended in place.")
-        column = self._column(self._dash(node.items[-1]))
-        gap = max(2, self._column(node.items[-1].start) - column)
-        text = "-" + " " * (gap - 1) + emit.block(value, column + gap, self.newline, self._step(document))
+        column = positions.column(self.text, positions.dash(self.text, node.items[-1]))
+        gap = max(2, positions.column(self.text, node.items[-1].start) - column)
+        text = (
+            "-"
+            + " " * (gap - 1)
+            + emit.block(value, column + gap, self.newline, positions.step(self.text, self.roots[document]))
+        )
         self._insert_line(node.end, column, text)
 
     def _add_flow(self, node: Mapping | SequenceNode, ends: list[int], text: str) -> None:
@@ -302,15 +312,17 @@ class Text:
             self._splice(node.start + 1, node.end - 1, text)
             return
         first = node.entries[0][0].start if isinstance(node, Mapping) else node.items[0].start
-        if self._line_start(first) != self._line_start(node.start):
+        if positions.line_start(self.text, first) != positions.line_start(self.text, node.start):
             self._splice(
-                ends[-1], ends[-1], "," + self.newline + self.text[self._line_start(first) : first] + text
+                ends[-1],
+                ends[-1],
+                "," + self.newline + self.text[positions.line_start(self.text, first) : first] + text,
             )
         else:
             self._splice(ends[-1], ends[-1], ", " + text)
 
     def _insert_line(self, after: int, column: int, text: str) -> None:
-        end = self._line_end(after)
+        end = positions.line_end(self.text, after)
         self._splice(end, end, self.newline + " " * column + text)
 
     # Removing and renaming
@@ -348,18 +360,18 @@ class Text:
         if key is None:
             self._splice(node.start, node.end, text)
         else:
-            self._splice(self._colon(key) + 1, node.end, " " + text)
+            self._splice(positions.colon(self.text, key) + 1, node.end, " " + text)
 
     def _remove_block(self, spans: list[tuple[int, int]], at: int, key: Node | None, node: Node) -> None:
-        start = key.start if key is not None else self._dash(node)
-        line = self._line_start(start)
+        start = key.start if key is not None else positions.dash(self.text, node)
+        line = positions.line_start(self.text, start)
         if self.text[line:start].strip(" "):
             # The first key of a list item shares its line with the dash.
             if at + 1 >= len(spans):
                 raise EditRefused("Its layout is not understood.")
             self._splice(start, spans[at + 1][0], "")
             return
-        end = self._line_end(node.end)
+        end = positions.line_end(self.text, node.end)
         if end < len(self.text):
             end += len(self.newline) if self.text.startswith(self.newline, end) else 1
         elif line:
@@ -375,55 +387,8 @@ class Text:
             key.start, key.end, emit.scalar(name, style=key.style, flow=flow, strict_json=self.strict_json)
         )
 
-    # Positions
-
     def _splice(self, start: int, stop: int, text: str) -> None:
         self.text = self.text[:start] + text + self.text[stop:]
 
     def _compact(self, value: Any) -> str:
         return emit.inline(value, strict_json=self.strict_json)
-
-    def _line_start(self, position: int) -> int:
-        return self.text.rfind("\n", 0, position) + 1
-
-    def _line_end(self, position: int) -> int:
-        """Where the line that ``position`` is on ends, before its line break."""
-        end = self.text.find("\n", position)
-        end = len(self.text) if end < 0 else end
-        return end - 1 if end > position and self.text[end - 1] == "\r" else end
-
-    def _column(self, position: int) -> int:
-        return position - self._line_start(position)
-
-    def _colon(self, key: Node) -> int:
-        colon = self.text.find(":", key.end)
-        if colon < 0 or self.text[key.end : colon].strip():
-            raise EditRefused("A key is written in a way that is not understood.")
-        return colon
-
-    def _dash(self, item: Node) -> int:
-        """Where the dash of a block list's item stands."""
-        position = self.text.rfind("-", 0, item.start)
-        between = self.text[position + 1 : item.start]
-        if position < 0 or (between.strip() and not between.strip().startswith(("&", "!"))):
-            raise EditRefused("A list item is written in a way that is not understood.")
-        return position
-
-    def _step(self, document: int) -> int:
-        """The indentation that mappings of this document use."""
-        root = self.roots[document]
-        if isinstance(root, Mapping) and not root.flow:
-            base = self._column(root.start)
-            for _, value in root.entries:
-                if isinstance(value, Mapping) and not value.flow and value.entries:
-                    return max(1, self._column(value.entries[0][0].start) - base)
-        return 2
-
-    def _separator_before(self, position: int) -> int:
-        """The start of the ``---`` line before ``position``, 0 when there is none."""
-        start = self._line_start(position)
-        while start > 0:
-            start = self._line_start(start - 1)
-            if self.text.startswith("---", start):
-                return start
-        return 0

@@ -31,6 +31,9 @@ _ENVIRONMENT = re.compile(
     r"|preview|sandbox|demo|eu|us|ap)(?:[-_./]|$)",
     re.IGNORECASE,
 )
+_SCHEMA = "values.schema.json"
+#: A schema that refers to another one elsewhere would have to be fetched.
+_REMOTE_SCHEMA = re.compile(rb'"\$ref"\s*:\s*"[^#"]')
 #: Values files and release names tried where nothing says which count.
 VALUES = 24
 RELEASES = 6
@@ -76,7 +79,22 @@ class Helm(Source):
                 return [name]
         return names[:RELEASES]
 
-    def _output(self, view: View, unit: Unit, *, hooks: bool = False) -> str:
+    @override
+    def unless_refused(self, view: View, changed: View, unit: Unit) -> None:
+        schemas = view.read_many(path for path in self._copied(view, unit) if path.endswith(_SCHEMA))
+        if not schemas or any(_REMOTE_SCHEMA.search(text) for text in schemas.values()):
+            return
+        try:
+            self._output(changed, unit, checked=True)
+        except RenderFailed:
+            try:
+                self._output(view, unit, checked=True)
+            except RenderFailed:
+                # It was refused before as well: not the change's doing.
+                return
+            raise
+
+    def _output(self, view: View, unit: Unit, *, hooks: bool = False, checked: bool = False) -> str:
         files = view.read_many(self._copied(view, unit))
         missing = [path for path in unit.values if path not in files]
         if missing:
@@ -84,7 +102,8 @@ class Helm(Source):
                 f"The values file {missing[0]} is not in the repository.", hint="Add it, or name another."
             )
         inline = [inline_content(view, item) for item in unit.inline]
-        return self._run(unit, files, inline, ["--skip-tests"] if hooks else ["--no-hooks"])
+        more = ["--skip-tests"] if hooks else ["--no-hooks"]
+        return self._run(unit, files, inline, more if checked else [*more, "--skip-schema-validation"])
 
     def _run(self, unit: Unit, files: dict[str, bytes], inline: list[dict[str, Any]], more: list[str]) -> str:
         with tempfile.TemporaryDirectory(prefix="selfheal-render-") as folder:
@@ -93,7 +112,6 @@ class Helm(Source):
             arguments += [
                 "--namespace",
                 unit.namespace or "default",
-                "--skip-schema-validation",
                 *self._tools.capabilities.arguments(),
                 *more,
             ]

@@ -104,6 +104,10 @@ class Source(ABC):
         """The same rendered anew, for sources whose answer may vary from one time to the next."""
         return self.render(view, unit)
 
+    def unless_refused(self, view: View, changed: View, unit: Unit) -> None:
+        """Raises RenderFailed where a change makes values that a chart's own schema refuses."""
+        return
+
     def hooks(self, view: View, unit: Unit) -> list[Object]:
         """What runs beside a sync instead of being kept: the hooks of a chart, tests left out."""
         return []
