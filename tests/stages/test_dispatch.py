@@ -68,6 +68,7 @@ def test_one_that_is_gone_before_it_is_tried_again_ends_no_run(world, dispatcher
     gone = world.jira.file_incident(summary="moved away meanwhile")
     manager = JSMStateManager.connect(dispatcher.settings, clock=dispatcher.clock)
     manager.adopt(gone)
+    manager.transition(gone, State.INCIDENT_REQUIRES_HUMAN, {"code": "test", "reason": "for a person"})
     world.jira.as_person("maria").add_label(gone, "selfheal-retry")
 
     def heed(_manager, key):
