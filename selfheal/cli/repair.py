@@ -9,7 +9,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from selfheal.cluster.snapshot import Snapshot
     from selfheal.diagnosis.engine import Diagnosis
+    from selfheal.incidents.record import Target
     from selfheal.repair.plan import RepairResult
 
 SCHEMA_VERSION = 1
@@ -61,6 +65,11 @@ def repair(
 
     if not repo.is_dir():
         raise UsageProblem(f"There is no directory {repo}.", hint="Give --repo the checked-out repository.")
+    if directory is not None and directory.resolve() == repo.resolve():
+        raise UsageProblem(
+            f"{repo} is the dump of the cluster, which nobody deploys.",
+            hint="Give --repo the checked-out repository.",
+        )
     target = parse_target(target_text, namespace) if target_text else Target(namespace=namespace)
     settings = config.load(file_text=config.read_file(repo))
     snapshot = load(directory, context, namespace)
@@ -93,9 +102,32 @@ def repair(
             tree.show(tree.base_sha, change.path) == change.before for change in result.changes
         )
         Teller(Console(highlight=False)).tell(
-            found, result, repo=repo, command=command, git=clean, written=write
+            found,
+            result,
+            repo=repo,
+            command=command,
+            git=clean,
+            written=write and result.decision == "propose",
+            notes=_notes(snapshot, target),
         )
     return 4 if result.decision == "escalate" else 0
+
+
+def _notes(snapshot: Snapshot, target: Target) -> Iterator[str]:
+    """What was asked about and is not there: a slip of the pen would lead to somebody else's cause."""
+    space = target.namespace
+    if space and snapshot.known("Namespace") and snapshot.get("Namespace", "", space) is None:
+        yield f"There is no namespace {space}."
+    elif (
+        target.kind
+        and target.name
+        and snapshot.known(target.kind, space)
+        and not any(
+            obj["metadata"].get("name") == target.name for obj in snapshot.list(target.kind, space or None)
+        )
+    ):
+        where = f" in {space}" if space else ""
+        yield f"There is no {target.kind} {target.name}{where}; this is what was found nearest to it."
 
 
 def document(found: Diagnosis, result: RepairResult) -> dict[str, Any]:

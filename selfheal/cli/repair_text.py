@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from selfheal.incidents.wording import spoken
 from selfheal.redaction import terminal
 
 if TYPE_CHECKING:
@@ -41,10 +42,12 @@ class Teller:
         command: list[str],
         git: bool,
         written: bool,
+        notes: Iterable[str] = (),
     ) -> None:
         """All of it. ``command`` are the options as they were given, without ``--apply``; ``git``: whether git can put
-        the files back as they were.
+        the files back as they were. ``notes`` come first: what the person may have meant otherwise.
         """
+        self._block("note", notes, style="bold yellow")
         self._cause(found)
         self._decision(found, result)
         for change in result.changes:
@@ -87,7 +90,7 @@ class Teller:
                 self._block("meanwhile", [told, root.mitigation], whole=True)
         for item in result.rendered:
             value = f"{_short(item.before)} → {_short(item.after)}"
-            self._block("field", [f"{item.field or 'all'} of {item.object}", value])
+            self._block("field", [f"{spoken(item.field) or 'all'} of {item.object}", value])
             if item.origin:
                 self._block("from", [item.origin])
 
@@ -122,7 +125,7 @@ def _cited(item: object) -> str:
 
     assert isinstance(item, Evidence)  # noqa: S101 - a finding's evidence is nothing else
     value = "" if item.value is None or isinstance(item.value, dict | list) else f" = {_short(item.value)}"
-    where = f"{item.object} {item.field}".rstrip()
+    where = f"{item.object} {spoken(item.field)}".rstrip()
     return f"{where}{value}: {item.message}" if item.message else f"{where}{value}"
 
 
@@ -165,8 +168,10 @@ def _undo(result: RepairResult, repo: Path, *, git: bool, written: bool) -> Iter
         yield f"{shlex.join(['git', '-C', str(repo), 'restore', '--', *paths])}, or revert the commit once it is made."
     elif written:
         yield f"Put the lines that begin with - back into {', '.join(paths)}."
-    else:
+    elif git:
         yield "Nothing was written yet. Once it is: revert the commit, and everything is as before."
+    else:
+        yield "Nothing was written yet. Once it is: put the lines that begin with - back, and everything is as before."
 
 
 def _next(

@@ -161,6 +161,8 @@ class Change(_Part):
     rendered: tuple[RenderedChange, ...] = ()
     policy: tuple[PolicyVerdict, ...] = ()
     requires_recreate: bool = False
+    #: Other environments that it reaches, as the gate found them.
+    reaches: tuple[str, ...] = ()
     #: Edited freely by an agent, not made from a remedy: only people merge it.
     free: bool = False
     attempt: int = 1

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfheal.incidents.record import Analysis, Change, Evidence, RenderedChange
+from selfheal.incidents.wording import counted, spoken
 from selfheal.pulls.names import hide
 from selfheal.redaction import markdown as escaped
 from selfheal.redaction import terminal
@@ -23,6 +24,10 @@ EVIDENCE = 8
 #: Characters of one quoted text, and of one value in a table.
 QUOTED = 600
 VALUE = 160
+
+#: Kinds whose pods are replaced when their template changes, and kinds that pods read.
+_TEMPLATES = ("Deployment", "StatefulSet", "DaemonSet")
+_CONFIGURES = ("ConfigMap", "Secret")
 
 _BACKTICKS = re.compile(r"`+")
 _REFERENCE = re.compile(r"(?i)(@)(?=\w)|(#)(?=\d)|\b(gh-)(?=\d)|(?<=/)(issues|pull)/(?=\d)")
@@ -159,9 +164,9 @@ def _why(analysis: Analysis | None, limit: int) -> str:
 
 
 def _evidence(item: Evidence) -> str:
-    told = f" {_prose(_cut(item.message, QUOTED))}" if item.message else ""
+    told = f": {_prose(_cut(item.message, QUOTED))}" if item.message else ""
     value = f" = {_code(_value(item.value))}" if item.source == "object" and item.value is not None else ""
-    field = f" {_code(item.field)}{value}" if item.field else ""
+    field = f" {_code(spoken(item.field))}{value}" if item.field else ""
     return f"- {item.source}: {_code(str(item.object))}{field}{told}".replace("\n", " ")
 
 
@@ -177,7 +182,7 @@ def _changes(change: Change) -> str:
 def _row(item: RenderedChange) -> str:
     cells = [
         _code(str(item.object)),
-        _code(item.field),
+        _code(spoken(item.field) or "all of it"),
         _code(_value(item.before)),
         _code(_value(item.after)),
         _prose(_cut(item.origin or "the catalogue's rule for this fault", QUOTED)),
@@ -213,13 +218,18 @@ def _checked(change: Change) -> str:
         f"- {'passed' if verdict.passed else '**failed**'}: {_code(verdict.rule)}"
         + (f", {_prose(_cut(verdict.detail, QUOTED))}" if verdict.detail else "")
         for verdict in change.policy
+        if verdict.detail or not verdict.passed
     ]
+    plain = [verdict.rule for verdict in change.policy if verdict.passed and not verdict.detail]
+    if plain:
+        rows.append(f"- passed, with nothing to say: {', '.join(_code(rule) for rule in plain)}")
     text = "\n".join(row.replace("\n", " ") for row in rows) or "- No rule left a verdict."
     if change.free:
         return (
             "## How it was checked\n\n**An agent edited these files freely; no known remedy stands behind them.** The gate "
-            "could not prove that they help. It proved that they apply, listed every rendered field that changes, and signed "
-            f"exactly these bytes. selfheal never merges this pull request by itself:\n\n{text}"
+            "could not prove that they help. It proved that they apply, listed every rendered field that changes, looked for "
+            "faults in what is rendered, and signed exactly these bytes. selfheal never merges this pull request by "
+            f"itself:\n\n{text}"
         )
     return (
         "## How it was checked\n\nThe gate derived this change again from the commit it is based on, without a model, "
@@ -228,18 +238,30 @@ def _checked(change: Change) -> str:
 
 
 def _risk(change: Change) -> str:
-    objects = sorted({str(item.object) for item in change.rendered})
-    told = [f"- It touches {len(change.paths)} file{'s' if len(change.paths) != 1 else ''}."]
+    objects = list(dict.fromkeys(str(item.object) for item in change.rendered))
+    told = [f"- It touches {counted(len(change.paths), 'file')}."]
     if objects:
-        told.append(
-            "- It changes "
-            + ", ".join(_code(name) for name in objects[:6])
-            + ", and nothing else that is rendered."
-        )
+        named = ", ".join(_code(name) for name in objects[:6]) + (" and others" if len(objects) > 6 else "")
+        rest = "" if change.reaches else ", and nothing else that is rendered"
+        told.append(f"- It changes {named}{rest}.")
+    told += [
+        f"- **It reaches another environment too: {_prose(_cut(name, QUOTED))}.**" for name in change.reaches
+    ]
     if change.requires_recreate:
         told.append("- **A field cannot be changed in place: the object has to be deleted and made anew.**")
-    else:
-        told.append("- Where a pod template changes, Kubernetes replaces its pods.")
+    replaced = dict.fromkeys(
+        str(item.object)
+        for item in change.rendered
+        if item.object.kind in _TEMPLATES and (item.field.startswith("/spec/template") or not item.field)
+    )
+    told += [
+        f"- The pods of {_code(name)} are replaced, as its strategy says." for name in list(replaced)[:6]
+    ]
+    read = dict.fromkeys(str(item.object) for item in change.rendered if item.object.kind in _CONFIGURES)
+    told += [
+        f"- Pods that read {_code(name)} as variables see the change once they are replaced."
+        for name in list(read)[:6]
+    ]
     return "## Risk\n\n" + "\n".join(told)
 
 

@@ -76,6 +76,10 @@ class Relatives:
                 found.append(unit)
         return found
 
+    def told(self, changes: Mapping[str, bytes | None]) -> list[str]:
+        """`reached`, for people, each once: what deploys an environment may be known by more than one way."""
+        return list(dict.fromkeys(str(unit) for unit in self.reached(changes)))
+
     def prefers_own_place(
         self, goals: Sequence[Goal], located: Located, changes: Mapping[str, bytes | None]
     ) -> bool:

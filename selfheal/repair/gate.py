@@ -8,6 +8,7 @@ that an agent edited freely less can be proven (`free`); its signature says so.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from selfheal.clock import SystemClock
@@ -15,21 +16,38 @@ from selfheal.config import Settings
 from selfheal.errors import NeedsPerson, Refused, SelfhealError
 from selfheal.incidents.errors import ProofRefused
 from selfheal.incidents.proofs import GateSigned, Proof
-from selfheal.incidents.record import Analysis, PolicyVerdict, Record, RenderedChange, Source, Target, Tried
+from selfheal.incidents.record import (
+    Analysis,
+    ObjectRef,
+    PolicyVerdict,
+    Record,
+    RenderedChange,
+    Source,
+    Target,
+    Tried,
+)
+from selfheal.incidents.wording import counted
+from selfheal.redaction import redactor
 from selfheal.repair import free as free_edits
 from selfheal.repair import rediagnosis, serverside
 from selfheal.repair.envelope import Envelope, apply, digest, unpack
 from selfheal.repair.goal import permitted
-from selfheal.repair.plan import derive, judge_proof, remedy_of, unless_past_forbids
+from selfheal.repair.immutable import immutable
+from selfheal.repair.objects import Object
+from selfheal.repair.plan import derive, judge_proof, reason_of, remedy_of, unless_past_forbids
 from selfheal.repair.proof import proof_of
 from selfheal.repair.provenance import unfounded
 from selfheal.repair.registries import registries_in
 from selfheal.repair.signature import sign, verify_signature
 from selfheal.repair.surplus import unless_needed
+from selfheal.repair.surroundings import beside
 from selfheal.repair.tools import Tools
 from selfheal.repository.tree import Tree
 
 __all__ = ["GateVerifier", "judge", "sign", "verify_signature"]
+
+#: Other environments that the signed change names; all of them are in the verdict.
+_NAMED = 6
 
 
 def judge(
@@ -57,7 +75,19 @@ def judge(
         tools=tools,
         now=now,
         free=free,
-    )[0]
+    ).verdicts
+
+
+@dataclass(frozen=True)
+class _Judged:
+    """The verdicts, and what is signed of the change: as it was derived here, whatever the record says of it."""
+
+    verdicts: tuple[PolicyVerdict, ...]
+    rendered: tuple[RenderedChange, ...] = ()
+    requires_recreate: bool = False
+    reaches: tuple[str, ...] = ()
+    #: Title and reason where a remedy stands behind the change.
+    told: Mapping[str, str] = field(default_factory=dict)
 
 
 def _judged(
@@ -72,24 +102,27 @@ def _judged(
     tools: Tools | None,
     now: datetime | None,
     free: bool,
-) -> tuple[tuple[PolicyVerdict, ...], tuple[RenderedChange, ...]]:
+) -> _Judged:
     try:
         envelope = unpack(patch)
         changes = apply(envelope, tree.read)
     except Refused as error:
-        return (_failed("envelope", error),), ()
-    passed = [PolicyVerdict(rule="envelope", passed=True, detail=f"{len(changes)} files")]
+        return _Judged((_failed("envelope", error),))
+    passed = [PolicyVerdict(rule="envelope", passed=True, detail=counted(len(changes), "file"))]
     if analysis is None or analysis.verdict != "fault":
-        return (
-            *passed,
-            PolicyVerdict(rule="remedy", passed=False, detail="There is no analysis with a cause."),
-        ), ()
+        return _Judged(
+            (
+                *passed,
+                PolicyVerdict(rule="remedy", passed=False, detail="There is no analysis with a cause."),
+            )
+        )
+    now = now or SystemClock().now()
     if free:
-        verdicts, rendered = free_edits.judged(
-            tree, changes, settings=settings, source=source, target=target, tools=tools,
-            now=now or SystemClock().now(),
+        found = free_edits.judged(
+            tree, changes, settings=settings, analysis=analysis, source=source, target=target, tools=tools, now=now,
         )  # fmt: skip
-        return (*passed, *verdicts), rendered
+        verdicts = _asked((*passed, *found.verdicts), found.changed, found.recreated, settings)
+        return _Judged(verdicts, found.fields, bool(found.recreated))
     try:
         fault, remedy = remedy_of(analysis)
         if remedy.escalate:
@@ -107,9 +140,9 @@ def _judged(
                 f"The value of {', '.join(strange)} stands neither in the repository nor in its history.",
                 hint="The incident's record alone says so; a person has to judge the value.",
             )
-        unless_past_forbids(tree, derived, settings, now or SystemClock().now(), tried)
+        unless_past_forbids(tree, derived, settings, now, tried)
     except SelfhealError as error:
-        return (*passed, _failed("remedy", error)), ()
+        return _Judged((*passed, _failed("remedy", error)))
     passed.append(PolicyVerdict(rule="remedy", passed=True, detail=str(derived.located.unit)[:400]))
     try:
         proof = proof_of(derived.locator, derived.located, derived.goals, changes)
@@ -120,21 +153,43 @@ def _judged(
         ):
             unless_needed(derived.locator, derived.located, derived.goals, changes)
     except SelfhealError as error:
-        return (*passed, _failed("render-contract", error)), ()
-    reached = derived.relatives.reached(changes)
-    told = f"{len(proof.proven.changes)} fields" + (
-        f"; reaches {', '.join(str(item) for item in reached)}" if reached else ""
+        return _Judged((*passed, _failed("render-contract", error)))
+    reached = derived.relatives.told(changes)
+    told = counted(len(proof.proven.changes), "field") + (
+        f"; reaches {', '.join(reached)}" if reached else ""
     )
     caveat = derived.locator.tools.caveat
     told += f"; {caveat}" if caveat else ""
     passed.append(PolicyVerdict(rule="render-contract", passed=True, detail=told[:400]))
     registries = registries_in(derived.locator.view, derived.located, proof)
     version = derived.locator.tools.capabilities.version
-    rest = judge_proof(proof, settings, now or SystemClock().now(), registries, version)
-    verdicts = (*passed, rediagnosis.verdict(proof, analysis), *rest)
+    verdicts = (
+        *passed,
+        rediagnosis.verdict(
+            proof, analysis, beside=beside(derived.locator.view, derived.located.unit, proof.namespace)
+        ),
+        *judge_proof(proof, settings, now, registries, version),
+    )
+    recreated = frozenset(goal.object for goal in derived.goals if immutable(goal))
+    return _Judged(
+        _asked(verdicts, proof.changed()[1], recreated, settings),
+        proof.proven.changes,
+        remedy.requires_recreate or bool(recreated),
+        tuple(name[:200] for name in reached[:_NAMED]),
+        {"title": remedy.title[:200], "reason": reason_of(derived, reached, proof)[:1_000]},
+    )
+
+
+def _asked(
+    verdicts: tuple[PolicyVerdict, ...],
+    changed: Mapping[ObjectRef, Object],
+    recreated: frozenset[ObjectRef],
+    settings: Settings,
+) -> tuple[PolicyVerdict, ...]:
+    """``verdicts``, with the API server's where it is to be asked and nothing else is in the way."""
     if settings.policy.server_dry_run and all(verdict.passed for verdict in verdicts):
-        verdicts = (*verdicts, serverside.verdict(proof, derived.goals, settings))
-    return verdicts, proof.proven.changes
+        return (*verdicts, serverside.verdict(changed, recreated, settings))
+    return verdicts
 
 
 def _failed(rule: str, error: Exception) -> PolicyVerdict:
@@ -157,7 +212,7 @@ class GateVerifier:
         if change is None or change.patch is None or change.decision != "propose":
             raise ProofRefused(f"{key} has no stored change to prove.", code="no-patch")
         envelope = self._opened(key, record, change.patch.digest)
-        verdicts, rendered = _judged(
+        found = _judged(
             self._tree,
             self._patch,
             self._settings,
@@ -169,7 +224,7 @@ class GateVerifier:
             now=None,
             free=change.free,
         )
-        broken = [verdict for verdict in verdicts if not verdict.passed]
+        broken = [verdict for verdict in found.verdicts if not verdict.passed]
         if broken:
             told = "; ".join(f"{verdict.rule}: {verdict.detail}" for verdict in broken)
             raise ProofRefused(
@@ -191,8 +246,11 @@ class GateVerifier:
                 "base_sha": envelope.base_sha,
                 "attempt": record.attempt,
                 "paths": tuple(file.path for file in envelope.files),
-                "rendered": rendered,
-                "policy": verdicts,
+                "rendered": found.rendered,
+                "policy": found.verdicts,
+                "requires_recreate": found.requires_recreate,
+                "reaches": found.reaches,
+                **{name: redactor().text(text) for name, text in found.told.items()},
             }
         )
         return GateSigned(incident=key, attempt=record.attempt, change=signed)

@@ -33,9 +33,11 @@ _FIELDS: dict[str, tuple[str, ...]] = {
 
 def immutable(goal: Goal) -> bool:
     """Whether the object must be deleted and made again for the goal to take effect."""
-    if goal.object.kind == "Pod" and goal.path[-1:] == ("image",):
+    return unchangeable(goal.object.kind, goal.field)
+
+
+def unchangeable(kind: str, field: str) -> bool:
+    """Whether the API server refuses another value of ``field`` (a pointer) on a living object of ``kind``."""
+    if kind == "Pod" and field.endswith("/image"):
         return False
-    return any(
-        goal.field == field or goal.field.startswith(field + "/")
-        for field in _FIELDS.get(goal.object.kind, ())
-    )
+    return any(field == held or field.startswith(held + "/") for held in _FIELDS.get(kind, ()))

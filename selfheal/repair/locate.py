@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from selfheal.cluster import pointer
-from selfheal.errors import NeedsPerson, SelfhealError
+from selfheal.errors import ConfigurationProblem, NeedsPerson, SelfhealError
 from selfheal.incidents.record import Evidence, ObjectRef
 from selfheal.repair.contract import varies
 from selfheal.repair.objects import Object, alike, differences, is_hook, ref
@@ -53,6 +53,8 @@ class Locator:
         self._rendered: dict[Unit, list[Object]] = {}
         self._varying: dict[tuple[Unit, str], frozenset[tuple[ObjectRef, str]]] = {}
         self.problems: list[str] = []
+        #: What would have to be installed to render a unit.
+        self._missing: ConfigurationProblem | None = None
 
     def render(self, unit: Unit) -> list[Object]:
         """The unit's objects without hooks, rendered once."""
@@ -88,9 +90,13 @@ class Locator:
         """
         found = self.all(refs, path, hints)
         if not found:
+            if self._missing is not None:
+                raise self._missing
             what = ", ".join(str(item) for item in refs[:3])
             problem = self.problems[0] if self.problems else unreadable(self.view, refs[0], path)
             tried = f" {problem}" if problem else ""
+            others = dict.fromkeys(str(item.unit) for item in self.all(refs, "")) if path else {}
+            tried += f" Elsewhere it is deployed by {'; '.join(list(others)[:3])}." if others else ""
             raise NeedsPerson(
                 f"Nothing {f'below {path} ' if path else ''}in the repository deploys {what}.{tried}",
                 hint="Name the folder that deploys it with --path, or in `services:` of the configuration.",
@@ -133,6 +139,9 @@ class Locator:
     def _try(self, unit: Unit, refs: Sequence[ObjectRef]) -> list[Located]:
         try:
             objects = self.render(unit)
+        except ConfigurationProblem as error:
+            self._missing = error
+            return []
         except SelfhealError as error:
             # What is deployed from elsewhere is told of only where it may be what is looked for.
             if unit.path or not unit.blocked or unit.release in refs[0].name:

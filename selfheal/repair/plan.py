@@ -41,6 +41,7 @@ from selfheal.repair.release import Reverted, release_in, reverted, widened
 from selfheal.repair.sources import source_for
 from selfheal.repair.sources.gitops import hints
 from selfheal.repair.spans import unless_spanning
+from selfheal.repair.surroundings import beside
 from selfheal.repair.tools import RenderFailed, Tools, tools_for
 from selfheal.repair.values import Sources, decide
 from selfheal.repair.view import View
@@ -279,7 +280,7 @@ def _unless_drifted(
         if not alike(written, runs):
             raise Drift(
                 f"{edit.object} runs with {edit.field} = {_short(runs)}, but {located.unit} says {_short(written)}.",
-                hint="Sync the repository to the cluster, and find out who changed the cluster by hand.",
+                hint="Deploy what the repository says; where that was done, find out who changed the cluster by hand.",
             )
 
 
@@ -335,12 +336,12 @@ def _result(
     fields = [goal.field for goal in derived.goals if not permitted(goal.field, writes)]
     verdicts = (
         PolicyVerdict(rule="fields", passed=not fields, detail=", ".join(fields)[:400]),
-        rediagnosis.verdict(proof, analysis, snapshot),
+        rediagnosis.verdict(proof, analysis, snapshot, beside(derived.locator.view, unit, proof.namespace)),
         *verdicts,
     )
     result = RepairResult(
         "propose",
-        _reason(derived, reached, proof),
+        reason_of(derived, reached, proof),
         derived.remedy.title,
         derived.remedy.requires_recreate or any(immutable(goal) for goal in derived.goals),
         _file_changes(proof.files),
@@ -381,10 +382,10 @@ def _first_proven(derived: Derived) -> tuple[Proof, list[str]]:
             problems.append(error.message)
             continue
         if not derived.relatives.prefers_own_place(derived.goals, derived.located, attempt.changes):
-            return proof, [str(item) for item in derived.relatives.reached(attempt.changes)]
+            return proof, derived.relatives.told(attempt.changes)
         spare = spare or (proof, attempt.changes)
     if spare is not None:
-        return spare[0], [str(item) for item in derived.relatives.reached(spare[1])]
+        return spare[0], derived.relatives.told(spare[1])
     told = f" {problems[0]}" if problems else ""
     raise NeedsPerson(
         f"No edit of {unit} was found that changes just what is meant.{told}",
@@ -409,7 +410,8 @@ def _file_changes(files: Mapping[str, tuple[bytes | None, bytes | None]]) -> tup
     )
 
 
-def _reason(derived: Derived, reached: Sequence[str], proof: Proof) -> str:
+def reason_of(derived: Derived, reached: Sequence[str], proof: Proof) -> str:
+    """Why the change is made and where its values come from, for people."""
     origins = "; ".join(dict.fromkeys(goal.origin for goal in derived.goals if goal.origin))
     text = derived.remedy.reason.rstrip(".") + "."
     text += f" {derived.release.story}" if derived.release is not None else ""
@@ -424,5 +426,5 @@ def _reason(derived: Derived, reached: Sequence[str], proof: Proof) -> str:
 
 
 def _short(value: object) -> str:
-    text = repr(value)
+    text = repr(value) if value is not None else "nothing"
     return text if len(text) <= 80 else text[:77] + "…"

@@ -1,7 +1,7 @@
 """The rendered objects after a change, diagnosed again: neither the fault nor a new one may be seen in them.
 
 Only what can be seen without running anything. With a snapshot the rendered objects are looked at among the other
-objects of their namespaces; without one, among those of their unit.
+objects of their namespaces; without one, among those of their unit and of what lies beside it (`surroundings`).
 """
 
 from __future__ import annotations
@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from selfheal.cluster.snapshot import Snapshot, ref_of
 from selfheal.faults.catalogue import CATALOGUE
 from selfheal.incidents.record import Analysis, ObjectRef, PolicyVerdict
 from selfheal.repair.objects import Object, namespaced, ref
-from selfheal.repair.proof import Proof
 from selfheal.repair.relations import Relation, World, relations
 
 RULE = "rediagnosis"
@@ -50,6 +50,22 @@ _SEEN_BY: dict[str, tuple[str, ...]] = {
 }
 
 
+class Rendered(Protocol):
+    """What a unit renders to without and with a change, and the namespace that it goes to where it names none."""
+
+    @property
+    def before(self) -> Sequence[Object]:
+        """Without the change."""
+
+    @property
+    def after(self) -> Sequence[Object]:
+        """With it."""
+
+    @property
+    def namespace(self) -> str:
+        """Where objects without a namespace go."""
+
+
 @dataclass(frozen=True)
 class _Side:
     """One state: all objects in it, and the namespaces that are looked at."""
@@ -80,22 +96,30 @@ class _Side:
         }
 
 
-def verdict(proof: Proof, analysis: Analysis, snapshot: Snapshot | None = None) -> PolicyVerdict:
-    """Passed unless the change leaves the fault visible or brings a new one; what cannot be judged is not passed."""
+def verdict(
+    proof: Rendered, analysis: Analysis, snapshot: Snapshot | None = None, beside: Sequence[Object] = ()
+) -> PolicyVerdict:
+    """Passed unless the change leaves the fault visible or brings a new one; what cannot be judged is not passed.
+
+    ``beside`` are objects of the repository that are deployed along; they count where there is no snapshot.
+    """
     try:
-        problems = list(_problems(proof, analysis, snapshot))
+        problems = list(_problems(proof, analysis, snapshot, beside))
     except Exception as error:  # noqa: BLE001 - rendered objects hold anything; what a check stumbles over is not passed
         return PolicyVerdict(
             rule=RULE, passed=False, detail=f"it could not be judged ({type(error).__name__})"
         )
     if problems:
         return PolicyVerdict(rule=RULE, passed=False, detail="; ".join(dict.fromkeys(problems))[:400])
-    among = "among the cluster's other objects" if snapshot is not None else "within what is rendered"
+    among = "within what is rendered" + (" and lies beside it" if beside else "")
+    among = "among the cluster's other objects" if snapshot is not None else among
     return PolicyVerdict(rule=RULE, passed=True, detail=f"neither the fault nor a new one is seen {among}")
 
 
-def _problems(proof: Proof, analysis: Analysis, snapshot: Snapshot | None) -> Iterator[str]:
-    before, after = _sides(proof, snapshot)
+def _problems(
+    proof: Rendered, analysis: Analysis, snapshot: Snapshot | None, beside: Sequence[Object]
+) -> Iterator[str]:
+    before, after = _sides(proof, snapshot, beside)
     old, new = before.relations(), after.relations()
     for key, item in new.items():
         was = old.get(key)
@@ -121,10 +145,10 @@ def _is_the_fault(item: Relation, analysis: Analysis) -> bool:
     return not isinstance(field, str) or f"{item.at}/".startswith(f"{field}/") or field.startswith(item.at)
 
 
-def _sides(proof: Proof, snapshot: Snapshot | None) -> tuple[_Side, _Side]:
+def _sides(proof: Rendered, snapshot: Snapshot | None, beside: Sequence[Object]) -> tuple[_Side, _Side]:
     before, after = _by_name(proof.before, proof.namespace), _by_name(proof.after, proof.namespace)
     namespaces = frozenset(key.namespace for key in (*before, *after) if key.namespace)
-    around = _around(snapshot, namespaces)
+    around = _around(snapshot, namespaces) if snapshot is not None else _by_name(beside, proof.namespace)
     gone = before.keys() - after.keys()
     others = {key: obj for key, obj in around.items() if key not in gone}
     return (
@@ -133,12 +157,12 @@ def _sides(proof: Proof, snapshot: Snapshot | None) -> tuple[_Side, _Side]:
     )
 
 
-def _around(snapshot: Snapshot | None, namespaces: frozenset[str]) -> dict[ObjectRef, Object]:
+def _around(snapshot: Snapshot, namespaces: frozenset[str]) -> dict[ObjectRef, Object]:
     found: dict[ObjectRef, Object] = {}
-    for kind in snapshot.kinds() - _RUNNING if snapshot is not None else ():
+    for kind in snapshot.kinds() - _RUNNING:
         places: Iterable[str] = namespaces if namespaced(kind) else ("",)
         for place in places:
-            for obj in snapshot.list(kind, place) if snapshot is not None else ():
+            for obj in snapshot.list(kind, place):
                 found[ref_of(obj)] = obj
     return found
 

@@ -6,16 +6,14 @@ answers is text, nothing more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING
 
 from selfheal.config import Settings
 from selfheal.errors import Outage, SelfhealError
-from selfheal.incidents.record import PolicyVerdict
+from selfheal.incidents.record import ObjectRef, PolicyVerdict
 from selfheal.redaction import redactor
-from selfheal.repair.goal import Goal
-from selfheal.repair.immutable import immutable
-from selfheal.repair.proof import Proof
+from selfheal.repair.objects import Object
 
 if TYPE_CHECKING:
     from selfheal.cluster.dryrun import DryRun
@@ -24,17 +22,19 @@ RULE = "server-dry-run"
 
 
 def verdict(
-    proof: Proof, goals: Sequence[Goal], settings: Settings, server: DryRun | None = None
+    changed: Mapping[ObjectRef, Object],
+    recreated: Collection[ObjectRef],
+    settings: Settings,
+    server: DryRun | None = None,
 ) -> PolicyVerdict:
     """Passed when the server takes every changed object. Raises Outage: then it is asked again another time.
 
-    Objects that have to be made anew are not asked for: the server takes no such change of the living one.
+    Those that have to be made anew, ``recreated``, are not asked for: the server takes no such change of the living one.
     """
-    recreated = {goal.object for goal in goals if immutable(goal)}
     asked, left = 0, 0
     try:
         server = server or _server(settings)
-        for key, obj in sorted(proof.changed()[1].items(), key=lambda pair: str(pair[0])):
+        for key, obj in sorted(changed.items(), key=lambda pair: str(pair[0])):
             meta = {**obj["metadata"], **({"namespace": key.namespace} if key.namespace else {})}
             taken = key not in recreated and server.asks({**obj, "metadata": meta})
             asked, left = (asked + 1, left) if taken else (asked, left + 1)

@@ -130,17 +130,26 @@ def _packed(
 
 
 def judged(context: StageContext) -> tuple[PolicyVerdict, ...]:
-    """The policy's verdicts on the remedy, or on the edited files where there are any."""
+    """The policy's verdicts on the remedy, or on the edited files where there are any. Raises Refused for neither."""
     if not context.edits:
-        return tuple(suggested(context).policy)
+        result = suggested(context)
+        if not result.policy:
+            raise Refused(
+                f"There is nothing to validate: {result.reason}",
+                hint="Edit a file first where that is allowed, or hand the incident to a person with that reason.",
+                code="nothing-proposed",
+            )
+        return tuple(result.policy)
     from selfheal.repair.gate import judge
 
     files = {path: (context.tree().read(path), after) for path, after in context.edits.items()}
     data = _packed(context, files)[0]
+    # The API server is asked by the gate alone, which has an account for that.
+    policy = context.settings.policy.model_copy(update={"server_dry_run": False})
     verdicts: tuple[PolicyVerdict, ...] = judge(
         context.tree(),
         data,
-        settings=context.settings,
+        settings=context.settings.model_copy(update={"policy": policy}),
         analysis=context.record.analysis,
         source=context.record.source,
         target=context.record.target,

@@ -109,6 +109,7 @@ class RepoEditTool(StageTool):
         _writable(context)
         _clean(new)
         text = _text(context, path)
+        _touchable(path, text)
         if text.count(old) != 1:
             if old not in text and new and new in text and confined(path) in context.edits:
                 return {"path": path, "already": True}
@@ -195,6 +196,17 @@ def _writable(context: StageContext) -> None:
             "Free edits of files are off: known faults are mended by remedy_suggest.",
             hint="Hand the incident to a person, or let somebody set policy.code_changes.",
             code="edits-off",
+        )
+
+
+def _touchable(path: str, text: str) -> None:
+    """What a program makes, or nobody can read, would be made anew or broken by an edit."""
+    from selfheal.repair.edits.file import untouchable
+
+    reason = untouchable(path, text)
+    if reason:
+        raise Refused(
+            f"{reason}.", hint="Edit what it is made from, or leave it to a person.", code="untouchable"
         )
 
 

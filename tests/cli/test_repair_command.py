@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from selfheal import cli
-from selfheal.errors import UsageProblem
+from selfheal.errors import ConfigurationProblem, UsageProblem
 from tests.support.cluster import Cluster, container, crashing
 
 MANIFEST = """\
@@ -100,7 +100,7 @@ def test_an_escalation_is_exit_code_4_and_writes_nothing(world: tuple[Path, Path
     other = MANIFEST.replace("128Mi", "1Gi")
     (repo / "cart.yaml").write_text(other)
     code, text = run("--repo", str(repo), "--snapshot", str(dump), "--apply")
-    assert code == 4 and "Sync the repository" in text
+    assert code == 4 and "Deploy what the repository says" in text
     assert (repo / "cart.yaml").read_text() == other
 
 
@@ -115,6 +115,47 @@ def test_nothing_to_do_is_exit_code_0(world: tuple[Path, Path]) -> None:
     code, text = run("--repo", str(repo), "--snapshot", str(dump), "--format", "json")
     assert json.loads(text)["decision"] in ("none", "escalate")
     assert code == (0 if json.loads(text)["decision"] == "none" else 4)
+
+
+def test_what_was_asked_about_and_is_not_there_is_said_first(world: tuple[Path, Path]) -> None:
+    repo, dump = world
+    given = ("--repo", str(repo), "--snapshot", str(dump))
+    _code, text = run(*given, "--target", "deployment/card", "--namespace", "shop")
+    assert text.startswith("note ") and "There is no Deployment card in shop" in text
+    assert "note " not in run(*given, "--target", "deployment/cart")[1]
+    (dump / "namespaces.json").write_text(
+        json.dumps(
+            {
+                "kind": "List",
+                "items": [{"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "shop"}}],
+            }
+        )
+    )
+    assert "There is no namespace shpo." in run(*given, "--namespace", "shpo")[1]
+
+
+def test_the_dump_is_no_repository(world: tuple[Path, Path]) -> None:
+    with pytest.raises(UsageProblem, match="nobody deploys"):
+        run("--repo", str(world[1]), "--snapshot", str(world[1]))
+
+
+def test_a_wrong_folder_is_told_with_the_right_one(world: tuple[Path, Path]) -> None:
+    repo, dump = world
+    (repo / "other").mkdir()
+    (repo / "other" / "x.yaml").write_text(MANIFEST.replace("cart", "till"))
+    code, text = run("--repo", str(repo), "--snapshot", str(dump), "--path", "other")
+    assert code == 4
+    assert "Elsewhere it is deployed by" in " ".join(text.split()) and "cart.yaml" in text
+
+
+def test_a_program_that_is_missing_is_no_matter_of_the_incident(
+    world: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repo, dump = world
+    (repo / "kustomization.yaml").write_text("resources: [cart.yaml]\n")
+    monkeypatch.setenv("SELFHEAL_KUBECTL", str(repo / "nowhere"))
+    with pytest.raises(ConfigurationProblem, match="kubectl was not found"):
+        run("--repo", str(repo), "--snapshot", str(dump))
 
 
 def test_paths_outside_the_repository_are_usage_problems(world: tuple[Path, Path]) -> None:

@@ -365,6 +365,69 @@ def test_free_edits_of_a_model_wait_for_the_gate_where_they_are_allowed(tmp_path
     assert mode_for(settings, manager.load(KEY).record) == "propose"
 
 
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {name: cart, namespace: shop}
+spec:
+  selector: {app: cart}
+  ports: [{port: 80, targetPort: 8080}]
+"""
+
+
+def test_a_model_that_edits_manifests_is_told_what_its_edit_would_break(tmp_path):
+    """Free edits of manifests get the same looks as a remedy: rendered, diagnosed again, schema, policy."""
+    analysis = Analysis(
+        verdict="fault",
+        fault="index-error",
+        object=ObjectRef(kind="Deployment", namespace="shop", name="cart"),
+        summary="An empty cart crashes it.",
+        evidence=(
+            Evidence(id="e1", source="log", object=ObjectRef(kind="Pod", namespace="shop", name="cart-0")),
+        ),
+    )
+
+    def edit(old, new):
+        return calls(("repo_edit", {"path": "deploy/cart.yaml", "old": old, "new": new}))
+
+    validate = calls(("repo_validate", {}))
+    begin = calls(
+        ("jsm_state_transition", {"incident_key": KEY, "new_state": "FIX_IN_PROGRESS", "metadata": {}})
+    )
+    use = calls(("jsm_metadata_updater", {"incident_key": KEY, "metadata": {"change": {"use": "edits"}}}))
+    script = (
+        begin, validate,
+        edit("labels: {app: cart}", "labels: {app: basket}"), validate, edit("labels: {app: basket}", "labels: {app: cart}"),
+        edit("ghcr.io/acme/app", "evil.example/app"), validate, edit("evil.example/app", "ghcr.io/acme/app"),
+        edit("memory: 128Mi", "memory: {}"), validate, edit("memory: {}", "memory: 200Mi"), validate, use, DONE,
+    )  # fmt: skip
+
+    def play(body):
+        """By how far the conversation is: an answer that came too late is given once more."""
+        return script[sum(message["role"] == "assistant" for message in body["messages"])]
+
+    tree = doubles.repository(tmp_path)
+    (tmp_path / "deploy/service.yaml").write_text(SERVICE)
+    with Provider(play) as provider:
+        settings = doubles.settings(
+            policy={"code_changes": True},
+            model={"name": "openai/scripted", "timeout": 60},
+            endpoints={"github_repository": "acme/shop", "model_url": provider.url, "model_key": "sk-scripted-0123456789"},
+        )  # fmt: skip
+        record = doubles.record(State.ANALYSIS_COMPLETE, analysis=analysis)
+        manager = doubles.FakeManager(doubles.FakeClock(), [doubles.incident(record=record)])
+        work = doubles.work(manager, Stage.FIX, settings_=settings, tree=tree)
+        with work.claimed():
+            fix.serve(work)
+        answers = provider.said_to_tools()
+    assert answers[1]["error"]["code"] == "nothing-proposed", "there is nothing to validate yet"
+    told = [answer for answer in answers if "rules" in answer]
+    broken = [{rule["rule"] for rule in answer["rules"] if not rule["passed"]} for answer in told]
+    assert broken == [{"rediagnosis"}, {"image-registries"}, {"schema"}, set()], told
+    change = manager.load(KEY).record.change
+    assert change.free and change.paths == ("deploy/cart.yaml",)
+
+
 class Inner:
     """A vendor's model that must not be asked."""
 

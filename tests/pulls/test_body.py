@@ -82,6 +82,28 @@ def test_the_body_of_a_fix_that_needs_recreating_made_with_the_plain_token(snaps
     )
 
 
+def test_the_risk_is_that_of_this_change(snapshot):
+    settings = ObjectRef(kind="ConfigMap", namespace="shop", name="settings")
+    change = facts().change.model_copy(
+        update={
+            "reaches": ("kustomize overlays/staging",),
+            "rendered": (RenderedChange(object=settings, field="/data/mode", before="a", after="b", origin="git"),),
+            "paths": ("base/settings.yaml", "base/more.yaml"),
+            "policy": (
+                PolicyVerdict(rule="paths", passed=True),
+                PolicyVerdict(rule="lines", passed=True),
+                PolicyVerdict(rule="schema", passed=True, detail="1 checked"),
+            ),
+        }
+    )  # fmt: skip
+    text = body.fix_body(facts(change=change))
+    risk = text.partition("## Risk")[2].partition("##")[0]
+    assert "It reaches another environment too: kustomize overlays/staging" in risk
+    assert "nothing else" not in risk and "The pods of" not in risk
+    assert "Pods that read `ConfigMap shop/settings` as variables" in risk
+    assert "- passed, with nothing to say: `paths`, `lines`" in text and "`schema`, 1 checked" in text
+
+
 def test_the_body_of_a_revert(snapshot):
     made = body.RevertFacts(
         key="OPS-7", attempt=1, undoes=12, merge_sha="3" * 40, reason="3 of 3 replicas are unavailable.",

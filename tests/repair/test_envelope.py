@@ -66,6 +66,11 @@ def _documents() -> dict[str, bytes]:
         document.update(fields)
         return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
 
+    def without(name: str) -> bytes:
+        document = json.loads(pack(ENVELOPE))
+        del document[name]
+        return json.dumps(document, sort_keys=True, separators=(",", ":")).encode()
+
     def of_file(**fields: object) -> bytes:
         return changed(files=[{**json.loads(pack(ENVELOPE))["files"][0], **fields}])
 
@@ -77,6 +82,8 @@ def _documents() -> dict[str, bytes]:
         "spaces": pack(ENVELOPE) + b" ",
         "another version": changed(version=2),
         "an unknown key": changed(more=1),
+        "a missing key": without("attempt"),
+        "files out of order": changed(files=[{**file, "path": "b"}, {**file, "path": "a"}]),
         "no file": changed(files=[]),
         "many files": changed(files=[{**file, "path": f"f{n:03}"} for n in range(60)]),
         "a file twice": changed(files=[file, file]),
@@ -96,6 +103,12 @@ def _documents() -> dict[str, bytes]:
 def test_anything_else_is_refused(name: str) -> None:
     with pytest.raises(Refused):
         unpack(_documents()[name])
+
+
+def test_a_well_formed_one_may_be_too_large_as_well() -> None:
+    long = replace(ENVELOPE.files[0], diff="+x\n" * 200_000)
+    with pytest.raises(EnvelopeInvalid, match="512000 are allowed"):
+        pack(replace(ENVELOPE, files=(long,)))
 
 
 def test_binary_files_are_refused() -> None:

@@ -21,6 +21,7 @@ from selfheal.incidents.record import (
     Source,
     Target,
 )
+from selfheal.repair import serverside
 from selfheal.repair.envelope import Envelope, digest, pack, patch_file
 from selfheal.repair.gate import GateVerifier, judge, verify_signature
 from selfheal.repair.tools import Tools
@@ -90,12 +91,14 @@ def patch(tree: Tree, **edits: tuple[str, str] | str) -> bytes:
     return pack(Envelope("acme/shop", "OPS-1", 1, tree.base_sha or "a" * 40, tuple(files)))
 
 
-def judged(tree: Tree, data: bytes, path: str = "deploy", **policy: Any) -> list[PolicyVerdict]:
+def judged(
+    tree: Tree, data: bytes, path: str = "deploy", analysis: Analysis = ANALYSIS, **policy: Any
+) -> list[PolicyVerdict]:
     verdicts = judge(
         tree,
         data,
         settings=settings(**policy),
-        analysis=ANALYSIS,
+        analysis=analysis,
         source=Source(repository="acme/shop", path=path),
         target=TARGET,
         now=NOW,
@@ -213,6 +216,108 @@ def test_what_cannot_be_shown_or_is_not_allowed(
     tree = repository(FILES)
     found = broken(judged(tree, patch(tree, **edits)))
     assert words in found[rule]
+
+
+READS = DEPLOYMENT.replace(
+    '{name: RETRIES, value: "1"}',
+    "{name: TIMEOUT, valueFrom: {configMapKeyRef: {name: cart, key: timeout}}}",
+)
+SERVICE = """\
+apiVersion: v1
+kind: Service
+metadata: {name: cart, namespace: shop}
+spec:
+  selector: {app: cart}
+  ports: [{port: 80, targetPort: 8080}]
+"""
+
+
+@pytest.mark.parametrize(
+    ("edits", "words"),
+    [
+        ({"deploy/cart.yaml": ("key: timeout", "key: patience")}, "patience"),
+        ({"deploy/config.yaml": ("timeout:", "patience:")}, "timeout"),
+        ({"deploy/service.yaml": ("selector: {app: cart}", "selector: {app: card}")}, "selects pods"),
+        (
+            {
+                "deploy/config.yaml": ("{name: cart, namespace: shop}", "{name: cart, namespace: shop}\nimmutable: true"),
+                "deploy/service.yaml": ("selector: {app: cart}", "selector: {app: cart, tier: web}"),
+            },
+            "selects pods",
+        ),
+    ],
+)  # fmt: skip
+def test_what_is_rendered_is_diagnosed_again(repository: Make, edits: dict[str, Any], words: str) -> None:
+    tree = repository({**FILES, "deploy/cart.yaml": READS, "deploy/service.yaml": SERVICE})
+    found = broken(judged(tree, patch(tree, **edits)))
+    assert set(found) == {"rediagnosis"} and words in found["rediagnosis"]
+
+
+def test_an_edit_that_leaves_the_fault_where_it_was_is_refused(repository: Make) -> None:
+    tree = repository({**FILES, "deploy/cart.yaml": READS.replace("key: timeout", "key: patience")})
+    analysis = ANALYSIS.model_copy(
+        update={
+            "fault": "config-key-missing",
+            "facts": {"field": "/spec/template/spec/containers/name=cart/env/name=TIMEOUT/valueFrom/configMapKeyRef"},
+        }
+    )  # fmt: skip
+    useless = patch(tree, **{"deploy/config.yaml": ('timeout: "1"', 'timeout: "2"')})
+    assert "still" in broken(judged(tree, useless, analysis=analysis))["rediagnosis"]
+    mends = patch(tree, **{"deploy/config.yaml": ('timeout: "1"', 'patience: "1"')})
+    assert broken(judged(tree, mends, analysis=analysis)) == {}
+
+
+def test_what_has_to_be_made_anew_is_said_whatever_the_record_says(repository: Make) -> None:
+    tree = repository(FILES)
+    data = patch(tree, **{"deploy/cart.yaml": ("app: cart", "app: basket")})
+    change = verified(tree, data)
+    assert change.requires_recreate
+    assert not verified(tree, patch(tree, **{"deploy/cart.yaml": ('"1"', '"2"')})).requires_recreate
+
+
+def test_the_api_server_is_asked_about_every_changed_object_where_that_is_switched_on(
+    repository: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[str] = []
+
+    class Server:
+        def asks(self, obj: dict[str, Any]) -> bool:
+            asked.append(f"{obj['kind']} {obj['metadata']['namespace']}/{obj['metadata']['name']}")
+            return True
+
+    monkeypatch.setattr(serverside, "_server", lambda _settings: Server())
+    tree = repository(FILES)
+    both = {"deploy/config.yaml": ('"1"', '"30"'), "deploy/cart.yaml": ('"1"', '"3"')}
+    verdicts = judged(tree, patch(tree, **both), server_dry_run=True)
+    assert verdicts[-1].rule == "server-dry-run" and verdicts[-1].detail == "2 taken"
+    assert asked == ["ConfigMap shop/cart", "Deployment shop/cart"]
+    asked.clear()
+    anew = judged(
+        tree, patch(tree, **{"deploy/cart.yaml": ("app: cart", "app: basket")}), server_dry_run=True
+    )
+    assert anew[-1].detail == "0 taken, 1 not asked for" and not asked
+    refused = judged(
+        tree, patch(tree, **{"deploy/cart.yaml": ("cart:1.0", "cart:latest")}), server_dry_run=True
+    )
+    assert "server-dry-run" not in {verdict.rule for verdict in refused} and not asked
+    assert "server-dry-run" not in {verdict.rule for verdict in judged(tree, patch(tree, **both))}
+
+
+def test_a_template_that_begins_to_roll_dice_hides_nothing(repository: Make, tools: Tools) -> None:
+    tree = repository(
+        {
+            "chart/Chart.yaml": "apiVersion: v2\nname: cart\nversion: 0.1.0\n",
+            "chart/values.yaml": "greeting: fixed\n",
+            "chart/templates/cart.yaml": DEPLOYMENT.replace('"1"', '"{{ .Values.greeting }}"').replace(
+                "metadata: {name: cart, namespace: shop}",
+                "metadata: {name: cart, namespace: shop, annotations: {dice: '{{ randAlphaNum 9 }}'}}",
+            ),
+        }
+    )
+    fixed = patch(tree, **{"chart/values.yaml": ("fixed", "other")})
+    assert broken(judged(tree, fixed, path="chart")) == {}
+    dice = patch(tree, **{"chart/templates/cart.yaml": (".Values.greeting", "randAlphaNum 9")})
+    assert "each time" in broken(judged(tree, dice, path="chart"))["render-contract"]
 
 
 def test_a_program_deployed_from_elsewhere_has_nothing_to_render_and_a_manifest_of_it_is_refused(

@@ -139,6 +139,9 @@ def test_what_the_record_claims_of_the_change_is_replaced_by_what_was_derived(tr
         "base_sha": "0" * 40,
         "attempt": 7,
         "signature": "v1:" + "0" * 64,
+        "title": "Nothing to see here",
+        "reason": "A person asked for it.",
+        "requires_recreate": True,
     }
     forged = held.model_copy(update={"change": change.model_copy(update=lies)})
     proof = GateVerifier(tree, patch, SETTINGS).verify("OPS-1", forged)
@@ -147,6 +150,9 @@ def test_what_the_record_claims_of_the_change_is_replaced_by_what_was_derived(tr
     assert [item.field for item in proof.change.rendered] == [FIELD]
     assert "everything" not in {item.rule for item in proof.change.policy}
     assert proof.change.attempt == 1 and proof.change.signature != lies["signature"]
+    expected = planned(tree, oom())
+    assert (proof.change.title, proof.change.reason) == (expected.title, expected.reason)
+    assert not proof.change.requires_recreate
 
 
 def test_a_source_that_was_edited_does_not_lead_elsewhere(git: Path, tree: WorkTree) -> None:

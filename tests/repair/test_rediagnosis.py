@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +16,10 @@ from selfheal.repair.contract import Proven
 from selfheal.repair.edits.data import with_set
 from selfheal.repair.objects import Object
 from selfheal.repair.proof import Proof
+from selfheal.repair.sources import Unit, source_for
+from selfheal.repair.surroundings import beside
+from selfheal.repair.tools import Tools
+from selfheal.repair.view import View
 from selfheal.repository.foldertree import FolderTree
 from tests.repair import test_plan
 
@@ -256,3 +261,36 @@ def test_a_raise_beyond_the_namespaces_bounds_goes_to_a_person(repository: Make)
     assert "200Mi" in refused.reason
     # What would be needed is shown all the same.
     assert refused.changes
+
+
+BESIDE = {
+    "deploy/cart.yaml": "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: cart, namespace: shop}\nspec:\n"
+    "  selector: {matchLabels: {app: cart}}\n  template:\n    metadata: {labels: {app: cart}}\n    spec:\n      containers:\n"
+    "        - {name: cart, image: 'ghcr.io/acme/cart:1.0', ports: [{name: http, containerPort: 8080}]}\n",
+    "deploy/service.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: cart, namespace: shop}\nspec:\n"
+    "  selector: {app: cart}\n  ports: [{port: 80, targetPort: http}]\n",
+    "deploy/broken.yaml": "kind: [\n",
+    "deploy/twice.yaml": "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: cart}\n---\napiVersion: v1\nkind: ConfigMap\n"
+    "metadata: {name: cart}\n",
+    "deploy/kustomization.txt": "resources: []\n",
+    "staging/service.yaml": "apiVersion: v1\nkind: Service\nmetadata: {name: other, namespace: shop}\n",
+}
+
+
+def test_what_lies_in_the_same_folder_is_looked_at_where_no_snapshot_is(repository: Make) -> None:
+    view = View(repository(BESIDE))
+    part = Unit("plain", "deploy", files=("deploy/cart.yaml",), namespace="shop")
+    along = beside(view, part, "shop")
+    assert [(obj["kind"], obj["metadata"]["name"]) for obj in along] == [("Service", "cart")]
+    assert beside(view, replace(part, kind="helm"), "shop") == ()
+    plain = source_for("plain", Tools())
+    before = plain.render(view, part)
+    changed = view.with_changes(
+        {"deploy/cart.yaml": BESIDE["deploy/cart.yaml"].replace("name: http", "name: web").encode()}
+    )
+    after = plain.render(changed, part)
+    proof = Proof({}, Proven((), (), ()), before, after, "shop")
+    analysis = Analysis(verdict="fault", fault="oom-killed")
+    assert rediagnosis.verdict(proof, analysis).passed, "nothing that is rendered asks for the port"
+    told = rediagnosis.verdict(proof, analysis, beside=along)
+    assert not told.passed and "http" in told.detail

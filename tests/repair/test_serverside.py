@@ -12,10 +12,8 @@ from selfheal.config import Settings
 from selfheal.errors import Outage
 from selfheal.incidents.record import ObjectRef, PolicyVerdict
 from selfheal.repair import serverside
-from selfheal.repair.contract import Proven
 from selfheal.repair.gate import judge
-from selfheal.repair.goal import Goal
-from selfheal.repair.proof import Proof
+from selfheal.repair.objects import ref
 from selfheal.repository.worktree import WorkTree
 from selfheal.sandbox.kubernetes.app import KubernetesEmulator
 from tests.repair.test_plan import MANIFEST, NOW, commit, oom, packed, planned
@@ -40,11 +38,10 @@ def settings(server: KubernetesEmulator | None, folder: Path, account: str = "ad
     return Settings.model_validate({"policy": {"server_dry_run": True}, "endpoints": endpoints})
 
 
-def asked(configured: Settings, *after: dict[str, Any], goals: tuple[Goal, ...] = ()) -> PolicyVerdict:
-    before = [{**obj, "spec": {}} for obj in after]
-    return serverside.verdict(
-        Proof({}, Proven((), (), ()), before, list(after), NAMESPACE), goals, configured
-    )
+def asked(
+    configured: Settings, *after: dict[str, Any], recreated: tuple[ObjectRef, ...] = ()
+) -> PolicyVerdict:
+    return serverside.verdict({ref(obj, NAMESPACE): obj for obj in after}, recreated, configured)
 
 
 def test_what_the_server_would_take_passes_and_nothing_is_stored(
@@ -97,14 +94,13 @@ def test_a_server_that_is_away_is_asked_again_later(server: KubernetesEmulator, 
 def test_what_has_to_be_made_anew_and_what_is_not_known_is_not_asked_for(
     server: KubernetesEmulator, tmp_path: Path
 ) -> None:
-    goal = Goal(WEB, "/spec/selector/matchLabels/app", "set", "x", "y", "")
     robot = {
         "apiVersion": "example.com/v1",
         "kind": "Robot",
         "metadata": {"name": "r", "namespace": NAMESPACE},
     }
     seen = len(server.requests)
-    verdict = asked(settings(server, tmp_path), deployment(), robot, goals=(goal,))
+    verdict = asked(settings(server, tmp_path), deployment(), robot, recreated=(WEB,))
     assert verdict.passed and verdict.detail == "0 taken, 2 not asked for"
     assert len(server.requests) == seen
 

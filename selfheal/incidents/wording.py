@@ -1,0 +1,33 @@
+"""How fields and numbers are told to people. Pure."""
+
+from __future__ import annotations
+
+import re
+
+_PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+
+
+def counted(number: int, what: str) -> str:
+    """``1 file``, ``2 files``."""
+    return f"{number} {what}{'' if number == 1 else 's'}"
+
+
+def spoken(field: str) -> str:
+    """A JSON Pointer as people write a path, ``spec.template.spec.containers[app].image``; anything else as it is.
+
+    A list's element is named by its name or position in brackets, a key that is no plain word in quotes.
+    """
+    if not field.startswith("/"):
+        return field
+    told = ""
+    for part in field[1:].split("/"):
+        key = part.replace("~1", "/").replace("~0", "~")
+        if key.startswith("name="):
+            told += f"[{key.removeprefix('name=')}]"
+        elif key.isdecimal():
+            told += f"[{key}]"
+        elif _PLAIN.fullmatch(key):
+            told += f".{key}" if told else key
+        else:
+            told += f'["{key}"]'
+    return told
