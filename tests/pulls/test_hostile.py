@@ -38,6 +38,29 @@ def test_no_field_of_what_was_signed_may_differ(shop, edit):
     assert shop.effects() == []
 
 
+@pytest.mark.parametrize("update", [{"signature": ""}, {"attempt": 2}, {"patch": None}])
+def test_what_the_gate_did_not_sign_for_this_attempt_is_called_so(shop, update):
+    patch = shop.patch()
+    with pytest.raises(Refused) as refused:
+        shop.pulls().create(KEY, changed(shop.record(patch), **update), patch, summary="s", url="")
+    assert refused.value.code == "unsigned"
+
+
+def test_a_patch_that_names_another_repository_than_its_signature_is_refused(shop):
+    packed = envelope.unpack(shop.patch())
+    foreign = envelope.pack(envelope.Envelope("evil/shop", KEY, 1, packed.base_sha, packed.files))
+    signature = sign(
+        SECRET, repository=REPOSITORY, incident=KEY, attempt=1, base_sha=packed.base_sha,
+        digest=envelope.digest(foreign),
+    )  # fmt: skip
+    with pytest.raises(Refused) as refused:
+        shop.pulls().create(
+            KEY, changed(shop.record(foreign), signature=signature), foreign, summary="s", url=""
+        )
+    assert refused.value.code == "patch-foreign"
+    assert shop.effects() == []
+
+
 def test_a_patch_and_its_pointer_swapped_after_the_gate(shop):
     signed, other = shop.patch(), shop.patch(after=AFTER.replace(b"shop:1", b"evil:1"))
     pointer = PatchPointer(digest=envelope.digest(other), chunks=1, size=len(other))
