@@ -193,7 +193,7 @@ def test_the_same_field_soon_after_our_own_fix_goes_to_a_person(git: Path) -> No
 def test_a_cluster_that_runs_something_else_is_drift_and_no_change(repository: Make) -> None:
     result = planned(repository({"cart.yaml": MANIFEST.replace("128Mi", "1Gi")}), oom())
     assert result.decision == "escalate" and not result.changes
-    assert "Sync the repository" in result.reason
+    assert "Deploy what the repository says" in result.reason
 
 
 @pytest.mark.parametrize("written", ["${CART_MEMORY}", "${MEMORY:=128Mi}", "__MEMORY__"])
