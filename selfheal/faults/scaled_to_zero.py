@@ -4,8 +4,8 @@
 `replicas` is 0, so there are no pods, no events and no logs; the Service in front of it has no endpoints.
 
 # How it is recognised
-The workload wants no replicas, and something says that it should: a Service selects its pods, others call it, an
-autoscaler is on it, or the last applied manifest wants some.
+The workload wants no replicas, and something says that it should: a Service selects its pods, others call it, its last
+pods were taken away lately, an autoscaler is on it, or the last applied manifest wants some.
 
 # How it is told from its neighbours
 Pods that are wanted and missing are refused (quota, admission, account). A workload at zero that nothing refers to
@@ -20,19 +20,23 @@ The workload runs as it did before.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 
 from typing_extensions import override
 
 from selfheal.cluster import pointer
 from selfheal.cluster.labels import pods_selected, selected_by, selector_of
-from selfheal.cluster.snapshot import Snapshot, metadata, ref_of
+from selfheal.cluster.snapshot import Object, Snapshot, metadata, ref_of
 from selfheal.cluster.workloads import Workload, declared, mapping, number, strings, workloads
 from selfheal.faults.calls import callers
-from selfheal.faults.evidence import on_object
+from selfheal.faults.evidence import newest_first, of_event, on_object, text_of
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, Remedy
 from selfheal.incidents.record import Target
 
+_NONE_LEFT = re.compile(r"Scaled down replica set \S+ (?:from \d+ )?to 0\b")
+#: Annotations of what takes pods away while nobody asks for them.
+_ON_DEMAND = ("autoscaling.keda.sh/", "keda.sh/", "autoscaling.knative.dev/", "sablier.enable")
 _DESIRED = "deployment.kubernetes.io/desired-replicas"
 
 
@@ -57,6 +61,17 @@ class ScaledToZero(Fault):
         fallback = Exact(facts["was"], facts["origin"]) if facts["was"] else None
         edit = FieldEdit(finding.object, "/spec/replicas", LastGood(fallback))
         return Remedy(f"Let {finding.object.name} run again", (edit,), finding.summary)
+
+
+def _taken_away(snapshot: Snapshot, workload: Workload) -> Object | None:
+    """The event by which its last pods went lately: it ran, and nothing that scales on demand watches over it."""
+    if any(key.startswith(_ON_DEMAND) for key in strings(metadata(workload.object).get("annotations"))):
+        return None
+    for event in newest_first(snapshot.events_of(workload.object)):
+        reason, text = event.get("reason"), text_of(event)
+        if (reason == "ScalingReplicaSet" and _NONE_LEFT.search(text)) or reason == "SuccessfulDelete":
+            return event
+    return None
 
 
 def _finding(snapshot: Snapshot, workload: Workload, target: Target | None) -> Finding | None:
@@ -84,10 +99,13 @@ def _finding(snapshot: Snapshot, workload: Workload, target: Target | None) -> F
             (annotated[0], "an older ReplicaSet") if annotated else (floor, "the autoscaler's minimum")
         )
     meant = target is not None and (target.kind, target.name) == (workload.ref.kind, workload.ref.name)
-    if not (services or was or meant):
+    taken = _taken_away(snapshot, workload)
+    if not (services or was or meant or taken):
         return None
     sure = 0.96 if was or asking else 0.9 if services else 0.8
     evidence = [on_object(workload.ref, "/spec/replicas", 0, "No pods are wanted")]
+    if taken is not None:
+        evidence.append(of_event(taken))
     for service in services[:2]:
         name = ref_of(service).name
         evidence.append(on_object(service, "/metadata/name", name, "This Service has no endpoints for it"))

@@ -7,7 +7,7 @@ from typing import Any
 
 from selfheal.faults.interface import Exact, LastGood
 from tests.faults.kit import caller, found, lines, only, remedy, root, served
-from tests.support.cluster import Cluster, container
+from tests.support.cluster import Cluster, ago, container
 
 
 def parked(**metadata: Any) -> Cluster:
@@ -41,3 +41,27 @@ def test_lookalike_has_replicas() -> None:
     cluster = Cluster()
     served(cluster, "cart")
     assert not found("scaled-to-zero", cluster)
+
+
+def taken(**metadata: Any) -> Cluster:
+    cluster = parked(**metadata)
+    about = {
+        "kind": "Deployment",
+        "namespace": "shop",
+        "name": "cart",
+        "uid": cluster.objects[0]["metadata"]["uid"],
+    }
+    cluster.add(
+        "Event", "cart.1", type="Normal", reason="ScalingReplicaSet", involvedObject=about, lastTimestamp=ago(300),
+        message="Scaled down replica set cart-7f9c from 2 to 0",
+    )  # fmt: skip
+    return cluster
+
+
+def test_its_last_pods_went_lately() -> None:
+    finding = only("scaled-to-zero", taken())
+    assert any(item.source == "event" for item in finding.evidence)
+
+
+def test_lookalike_an_event_source_scales_it() -> None:
+    assert not found("scaled-to-zero", taken(annotations={"autoscaling.keda.sh/paused": "false"}))
