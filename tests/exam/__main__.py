@@ -7,7 +7,6 @@
 from __future__ import annotations
 
 import sys
-import time
 
 from tests.exam.cases import CASES
 from tests.exam.sitting import WAYS, sit, table
@@ -19,7 +18,6 @@ def main() -> None:
     chosen = [case for case in CASES if not words or any(word in case.id for word in words)]
     step = next((word[8:].split("+") for word in sys.argv if word.startswith("--every=")), ["1", "0"])
     chosen = chosen[int(step[1]) :: int(step[0])]
-    began = time.process_time()
     marks = []
     for mark in sit(chosen, ways, keep="--keep" in sys.argv, noise="--quiet" not in sys.argv):
         marks.append(mark)
@@ -30,9 +28,14 @@ def main() -> None:
                 flush=True,
             )
     print(table(marks))
-    print(
-        f"{len(chosen)} cases, slowest {max((mark.milliseconds for mark in marks), default=0)} ms, {time.process_time() - began:.0f} s CPU of the parent"
-    )
+    print(f"{len(chosen)} cases; milliseconds {spread([mark.milliseconds for mark in marks])}", end="; ")
+    print(f"of one processor {spread([mark.processor for mark in marks])}")
+
+
+def spread(figures: list[int]) -> str:
+    """The median, the 99th of 100, and the greatest of figures."""
+    ranked = sorted(figures) or [0]
+    return f"median {ranked[len(ranked) // 2]}, 99 % below {ranked[len(ranked) * 99 // 100]}, at most {ranked[-1]}"
 
 
 if __name__ == "__main__":

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+import time
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ WAYS = ("nothing", "namespace", "target", "text", "caller", "front")
 
 @dataclass(frozen=True)
 class Mark:
-    """How a case was answered when asked in one way."""
+    """How a case was answered when asked in one way: by the clock, and in milliseconds of one processor."""
 
     case: str
     fault: str
@@ -30,6 +31,7 @@ class Mark:
     said: str
     wanted: str
     milliseconds: int
+    processor: int = 0
     folder: str = ""
 
 
@@ -122,7 +124,9 @@ def _marked(case: Case, scene: Scene, ways: Sequence[str], *, noise: bool, keep:
 
 def marked(case: Case, scene: Scene, folder: Path, way: str) -> Mark:
     """The mark of one way of asking."""
-    found = diagnose(load_dump(folder), **question(case, scene, way))
+    snapshot, began = load_dump(folder), time.process_time()
+    found = diagnose(snapshot, **question(case, scene, way))
+    spent = round((time.process_time() - began) * 1000)
     wanted = " or ".join(f"{kind}/{name}" for kind, name in case.answers)
     if case.fault == "healthy":
         hit = found.verdict == "healthy"
@@ -142,7 +146,7 @@ def marked(case: Case, scene: Scene, folder: Path, way: str) -> Mark:
             _named([root] if root else [])
             or f"{found.verdict}: {_named(found.findings[:1])} {'; '.join(found.reasons[:2])}"
         )
-    return Mark(case.id, case.fault, way, hit, said, wanted, found.elapsed_ms, str(folder))
+    return Mark(case.id, case.fault, way, hit, said, wanted, found.elapsed_ms, spent, str(folder))
 
 
 def _named(findings: Iterable[Any]) -> str:
