@@ -21,6 +21,7 @@ from selfheal.cluster.workloads import (
     state,
     statuses,
 )
+from selfheal.faults.backends import declared
 from selfheal.faults.calls import failing_calls
 from selfheal.faults.crashing import settled
 from selfheal.faults.evidence import seconds_before
@@ -185,15 +186,11 @@ def of_service(snapshot: Snapshot, service: Object) -> Iterator[Symptom]:
 
 
 def _has_port(pod: Object, aimed: Any) -> bool:
-    ports = [
-        port
-        for container in mappings(mapping(pod.get("spec")).get("containers"))
-        for port in mappings(container.get("ports"))
-    ]
+    ports = declared(pod)
     if isinstance(aimed, str) and not aimed.isdecimal():
-        return any(port.get("name") == aimed for port in ports)
+        return any(port.name == aimed for port in ports)
     # Declaring ports is optional; a pod that declares none may listen anywhere.
-    return not ports or any(str(port.get("containerPort")) == str(aimed) for port in ports)
+    return not ports or any(str(port.number) == str(aimed) for port in ports)
 
 
 def _used(snapshot: Snapshot, claim: Object) -> bool:

@@ -34,6 +34,7 @@ from selfheal.cluster.labels import labels_of
 from selfheal.cluster.snapshot import Object, Snapshot, metadata, ref_of
 from selfheal.cluster.workloads import Workload, declared, mapping, mappings, ready, strings, workloads
 from selfheal.faults.backends import Backend, backends
+from selfheal.faults.backends import declared as declared_ports
 from selfheal.faults.calls import called, failing
 from selfheal.faults.evidence import of_log, on_object
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, Remedy
@@ -151,25 +152,15 @@ def _cases(snapshot: Snapshot) -> Iterator[_Case]:
 def _number(pod: Object, where: Any) -> int | None:
     if isinstance(where, int):
         return where
-    for container in mappings(mapping(pod.get("spec")).get("containers")):
-        for port in mappings(container.get("ports")):
-            if port.get("name") == where and isinstance(port.get("containerPort"), int):
-                number: int = port["containerPort"]
-                return number
-    return None
+    return next((port.number for port in declared_ports(pod) if port.name == where), None)
 
 
 def _protocol(pod: Object, number: int | None, offered: str) -> str:
     """The protocol a pod speaks on a port: what its container declares, since a Service that offers another one is
     wrong itself, and else what the Service offers.
     """
-    declared_ones = {
-        str(port.get("protocol") or "TCP")
-        for container in mappings(mapping(pod.get("spec")).get("containers"))
-        for port in mappings(container.get("ports"))
-        if port.get("containerPort") == number
-    }
-    return offered if offered in declared_ones or len(declared_ones) != 1 else declared_ones.pop()
+    spoken = {port.protocol for port in declared_ports(pod) if port.number == number}
+    return offered if offered in spoken or len(spoken) != 1 else spoken.pop()
 
 
 def _finding(snapshot: Snapshot, case: _Case) -> Finding:

@@ -8,6 +8,7 @@ from typing import Any
 
 from selfheal.cluster.snapshot import Object, Snapshot, metadata, ref_of
 from selfheal.cluster.workloads import mapping, mappings, strings
+from selfheal.faults.backends import declared
 from selfheal.faults.scheduling import selects
 
 DNS = 53
@@ -115,10 +116,7 @@ def _port_fits(rule: dict[str, Any], port: int | None, protocol: str, target: Ob
     ports = mappings(rule.get("ports"))
     if not ports or port is None:
         return True
-    names = {}
-    for container in mappings(mapping(mapping(target).get("spec")).get("containers")):
-        for item in mappings(container.get("ports")):
-            names[str(item.get("name"))] = item.get("containerPort")
+    names = {item.name: item.number for item in declared(target)} if target is not None else {}
     for item in ports:
         if str(item.get("protocol") or "TCP") != protocol:
             continue
