@@ -15,6 +15,7 @@ _ADDED = frozenset(
         "ephemeralContainers", "resourceClaims",
     }
 )  # fmt: skip
+_NOTHING: tuple[Any, ...] = (None, "", {}, [])
 _TOKENS = "kube-api-access-"
 _TOKENS_AT = "/var/run/secrets/kubernetes.io/serviceaccount"
 _CONDITIONS = "node.kubernetes.io/"
@@ -65,7 +66,9 @@ def template_of(pod: dict[str, Any], kind: str, template: dict[str, Any]) -> dic
         if key not in template:
             # What the service account or a default brought.
             kept.pop(key, None)
-    return {key: value for key, value in kept.items() if value not in (None, [], {})}
+    if kept.get("serviceAccountName") == "default" and "serviceAccountName" not in template:
+        del kept["serviceAccountName"]
+    return {key: value for key, value in kept.items() if value not in _NOTHING or key in template}
 
 
 def outdated(pod: dict[str, Any], kind: str, template: dict[str, Any]) -> bool:
@@ -88,13 +91,15 @@ def outdated(pod: dict[str, Any], kind: str, template: dict[str, Any]) -> bool:
 
 def _within(wanted: Any, held: Any) -> bool:
     """Whether all that is wanted is held; a list has to be held item by item."""
+    if wanted in _NOTHING:
+        return held in _NOTHING
     if isinstance(wanted, dict):
         return isinstance(held, dict) and all(_within(value, held.get(key)) for key, value in wanted.items())
     if isinstance(wanted, list):
         if not isinstance(held, list) or len(held) < len(wanted):
-            return not wanted and held is None
+            return False
         return all(_within(one, two) for one, two in zip(wanted, held, strict=False))
-    return bool(wanted == held) or (wanted in (None, "") and held in (None, ""))
+    return bool(wanted == held)
 
 
 def _container(container: dict[str, Any]) -> dict[str, Any]:

@@ -118,7 +118,13 @@ def _examine(snapshot: Snapshot, workload: Workload, container: Container, pod: 
 
 def _names(value: Any, text: str) -> bool:
     parts = value if isinstance(value, list) else [value]
-    return any(isinstance(part, str) and len(part) > 2 and part in text for part in parts)
+    words = [word for part in parts if isinstance(part, str) for word in (part, _option_of(part))]
+    return any(len(word) > 2 and word in text for word in words)
+
+
+def _option_of(part: str) -> str:
+    """The option of ``--option=value``, the part itself where it is none."""
+    return part.partition("=")[0] if part.startswith("-") else part
 
 
 def _runtime(

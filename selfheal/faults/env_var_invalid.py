@@ -23,8 +23,8 @@ The variable: to the value, or the name, it had in the last good template or git
 the same name that hides the first is removed.
 
 # How safe that is
-What the log says only points at a variable; the value never comes from it. Without an earlier value a person
-decides.
+What the log says only points at a variable; the value never comes from it, nor does a name that no other spec has.
+Without an earlier value a person decides.
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ class EnvVarInvalid(Fault):
             return Remedy(
                 f"Let the first {facts['name']} of {ref.name} count again", (edit,), finding.summary
             )
-        edits = [FieldEdit(ref, facts["field"], LastGood())]
+        renamed = Exact(facts["renamed"], facts["named_by"]) if facts.get("renamed") else None
+        edits = [FieldEdit(ref, facts["field"], LastGood(renamed))]
         if facts["misspelled"]:
             edits.append(FieldEdit(ref, facts["misspelled_field"], LastGood(), "remove"))
         return Remedy(title, tuple(edits), finding.summary)
@@ -240,6 +241,20 @@ def _before(
     return None
 
 
+def _also_called(snapshot: Snapshot, workload: Workload, name: str) -> str:
+    """Where else a spec has a variable, or a key of configuration, of that name; "" where only the log knows it."""
+    for other in workloads(snapshot):
+        for container in other.containers:
+            for entry in mappings(container.spec.get("env")):
+                key = [mapping(held).get("key") for held in mapping(entry.get("valueFrom")).values()]
+                if name == entry.get("name") or name in key:
+                    return f"the variables of {other.ref}"
+    for holder in snapshot.list("ConfigMap", workload.namespace):
+        if name in mapping(holder.get("data")):
+            return f"the keys of {ref_of(holder)}"
+    return ""
+
+
 def _from_config(snapshot: Snapshot, workload: Workload, container: Container, name: str) -> bool:
     """Whether a ConfigMap or Secret taken as a whole sets the variable, or may do so unseen."""
     for entry in mappings(container.spec.get("envFrom")):
@@ -279,6 +294,7 @@ def _finding(
         evidence.append(
             on_object(workload.ref, shadow + "/name", suspect.name, "The entry that hides the first")
         )
+    named_by = _also_called(snapshot, workload, suspect.name) if suspect.misspelled else ""
     return Finding(
         fault=EnvVarInvalid.id,
         variant=suspect.variant,
@@ -292,6 +308,10 @@ def _finding(
             "field": field,
             "misspelled": suspect.misspelled,
             "misspelled_field": wrong if suspect.misspelled else "",
+            "renamed": {**_entry(workload.spec, container, suspect.misspelled), "name": suspect.name}
+            if named_by
+            else None,
+            "named_by": named_by,
             "shadow_field": shadow if suspect.shadowed_at >= 0 else "",
             "last_good": good,
         },

@@ -131,7 +131,7 @@ def judge(
         names = tuple(name for name, _number in declared_ports(container) if name)
         return Verdict("port", f"{handler}/port", 0.95, "no port of the container has that name", names, told)
     if code is not None:
-        return _by_status(snapshot, workload, container, section, code.group(1), text, told)
+        return _by_status(snapshot, workload, container, section, code.group(1), text, told, pod)
     if _OTHER_PROTOCOL.search(text):
         return _by_protocol(container, section, probe, handler, text, told)
     if "connection refused" in text or "connection reset" in text:
@@ -171,11 +171,20 @@ def _by_status(
     code: str,
     text: str,
     told: tuple[Evidence, ...],
+    pod: Object,
 ) -> Verdict | None:
     if code == "400" and "HTTPS" in text:
         return Verdict("protocol", "httpGet/scheme", 0.9, "the port speaks TLS", ("HTTPS",), told)
     if code in ("404", "405", "410", "401", "403"):
-        paths = answering_paths(snapshot, container, section)
+        refused = {
+            pointer.resolve(container.spec, f"/{other}/httpGet/path")
+            for other in WORDS
+            if other != section
+            and any(
+                _STATUS.search(text_of(event)) for event in failures(snapshot, pod, container.name, other)
+            )
+        }
+        paths = tuple(path for path in answering_paths(snapshot, container, section) if path not in refused)
         why = f"the path answers {code}"
         return Verdict("path", "httpGet/path", 0.95 if code in ("404", "410") else 0.85, why, paths, told)
     before = last_good(snapshot, workload, f"{container.pointer}/{section}/httpGet/path")

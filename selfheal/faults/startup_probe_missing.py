@@ -83,7 +83,8 @@ class StartupProbeMissing(Fault):
         facts = finding.facts
         if facts["probe"] is None:
             title = f"Give {finding.container} of {finding.object.name} more time to start"
-            edit = FieldEdit(finding.object, facts["field"], LastGood(AtLeast(2.0, str(ATTEMPTS))))
+            attempts = -(-PERIOD * ATTEMPTS // max(number(facts.get("period"), 10), 1))
+            edit = FieldEdit(finding.object, facts["field"], LastGood(AtLeast(2.0, str(attempts))))
             return Remedy(title, (edit,), finding.summary)
         origin = f"the liveness probe of {finding.container}"
         value = LastGood(Exact(facts["probe"], origin))
@@ -156,6 +157,7 @@ def _examine(snapshot: Snapshot, workload: Workload, container: Container, pod: 
         facts={
             "field": workload.at(relative),
             "probe": None if startup else made,
+            "period": period,
             "last_good": []
             if before is None
             else [{"field": workload.at(relative), "value": before[0], "origin": before[1]}],

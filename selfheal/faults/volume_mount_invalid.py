@@ -6,7 +6,8 @@ path has another type, a key is mounted over a directory, or a volume is attache
 
 # How it is recognised
 The runtime's or kubelet's words: "not a directory", "failed to prepare subPath", "hostPath type check failed",
-"error mounting … to rootfs", "Multi-Attach error", while the pod waits.
+"error mounting … to rootfs", "Multi-Attach error", while the pod waits. A `subPath` that is no key of the ConfigMap or
+Secret it is taken from gives an empty directory instead of a file: the program fails, and nobody says why.
 
 # How it is told from its neighbours
 A ConfigMap or Secret that does not exist, or lacks a key, is a reference: `config-ref-missing`,
@@ -14,7 +15,8 @@ A ConfigMap or Secret that does not exist, or lacks a key, is a reference: `conf
 `volume-permission-denied`.
 
 # What is changed
-The mount (`mountPath`, `subPath`) or the volume goes back to what the last good template had.
+The mount (`mountPath`, `subPath`) or the volume goes back to what the last good template had; a `subPath` else
+becomes the key that is plainly meant.
 
 # How safe that is
 The pods that did not start start as they did before.
@@ -23,18 +25,29 @@ The pods that did not start start as they did before.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from typing_extensions import override
 
 from selfheal.cluster import pointer
-from selfheal.cluster.snapshot import Snapshot
-from selfheal.cluster.workloads import Container, Workload, earlier, mapping, mappings, ready, troubled
+from selfheal.cluster.snapshot import Object, Snapshot, ref_of
+from selfheal.cluster.workloads import (
+    Container,
+    Workload,
+    earlier,
+    last_good,
+    mapping,
+    mappings,
+    ready,
+    troubled,
+)
 from selfheal.faults.crashing import first_crash
 from selfheal.faults.evidence import complaints, on_object
 from selfheal.faults.fields import ANY, container_fields, pod_fields
-from selfheal.faults.interface import Fault, FieldEdit, Finding, LastGood, Remedy
+from selfheal.faults.interface import Fault, FieldEdit, Finding, LastGood, NearName, Remedy
+from selfheal.faults.nearness import nearest
+from selfheal.faults.references import keys_of
 from selfheal.incidents.record import Evidence, Target
 
 _KINDS = (
@@ -89,6 +102,7 @@ class VolumeMountInvalid(Fault):
                     break
             else:
                 yield from _moved(snapshot, workload)
+                yield from _no_key(snapshot, workload)
 
     @override
     def remedy(self, finding: Finding) -> Remedy:
@@ -96,6 +110,10 @@ class VolumeMountInvalid(Fault):
         title = f"Mount the volumes of {finding.object.name} as before"
         if finding.variant == "multi-attach":
             return Remedy(title, (), finding.summary, escalate="The volume is in use on another node.")
+        if finding.variant == "key":
+            (field,) = facts["fields"]
+            meant = NearName("key", facts["key"], tuple(facts["keys"]))
+            return Remedy(title, (FieldEdit(finding.object, field, LastGood(meant)),), finding.summary)
         edits = tuple(FieldEdit(finding.object, field, LastGood()) for field in facts["fields"])
         if not edits:
             return Remedy(
@@ -148,6 +166,55 @@ def _moved(snapshot: Snapshot, workload: Workload) -> Iterable[Finding]:
             if own and re.search(rf"(?<![\w./-]){re.escape(str(was).rstrip('/'))}(?:/|\b)", told.message):
                 yield _finding(snapshot, workload, container, told.message, "path", told)
                 return
+
+
+def _no_key(snapshot: Snapshot, workload: Workload) -> Iterator[Finding]:
+    """The first mount of one key of a ConfigMap or Secret that has no such key, where another is plainly meant."""
+    for where, item in _mounts(workload):
+        key, holder = item.get("subPath"), _holder(snapshot, workload, str(item.get("name")))
+        keys = keys_of(holder) if holder is not None else None
+        if not isinstance(key, str) or holder is None or keys is None or key in keys:
+            continue
+        relative = f"{where}/subPath"
+        before = last_good(snapshot, workload, relative)
+        if nearest(key, keys) is None and not (before is not None and before[0] in keys):
+            continue
+        yield Finding(
+            fault=VolumeMountInvalid.id,
+            variant="key",
+            object=workload.ref,
+            confidence=0.93,
+            summary=f"{workload.ref} mounts {key} of {ref_of(holder)}, which has no such key.",
+            evidence=(
+                on_object(
+                    workload.ref,
+                    workload.at(relative),
+                    key,
+                    f"{ref_of(holder)} has {', '.join(sorted(keys))[:200]}",
+                ),
+            ),
+            facts={
+                "fields": [workload.at(relative)],
+                "key": key,
+                "keys": sorted(keys)[:20],
+                "last_good": []
+                if before is None
+                else [{"field": workload.at(relative), "value": before[0], "origin": before[1]}],
+            },
+        )
+        return
+
+
+def _holder(snapshot: Snapshot, workload: Workload, volume: str) -> Object | None:
+    """The ConfigMap or Secret of which a volume is the whole."""
+    for item in mappings(workload.spec.get("volumes")):
+        if item.get("name") != volume:
+            continue
+        for word, kind, name in (("configMap", "ConfigMap", "name"), ("secret", "Secret", "secretName")):
+            held = mapping(item.get(word))
+            if held and not held.get("items"):
+                return snapshot.get(kind, workload.namespace, str(held.get(name)))
+    return None
 
 
 def _mounts(workload: Workload) -> Iterable[tuple[str, dict[str, Any]]]:

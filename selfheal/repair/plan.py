@@ -26,7 +26,7 @@ from selfheal.incidents.record import (
     Target,
     Tried,
 )
-from selfheal.repair import policy, rediagnosis, schema, unified
+from selfheal.repair import policy, rediagnosis, schema, spelling, unified
 from selfheal.repair.contract import ContractBroken
 from selfheal.repair.edits.nodes import EditRefused
 from selfheal.repair.environments import Relatives
@@ -204,6 +204,7 @@ def derive(
         siblings=lambda edit: relatives.named(edit.object),
         tried=tried,
         objects=located.objects,
+        lines=lambda: spelling.lines_of(view),
     )
     goals = tuple(decide(edit, _object(located, edit.object), sources) for edit in remedy.edits)
     goals = (replace(goals[0], along=_along(analysis)), *goals[1:])

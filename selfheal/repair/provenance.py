@@ -32,7 +32,7 @@ def unfounded(derived: Derived, policy: Policy) -> tuple[str, ...]:
         # What goes back as a whole was read from git.
         return ()
     known: set[str] = set()
-    objects = derived.located.objects
+    objects, lines = derived.located.objects, spelling.lines_of(derived.locator.view)
     found = []
     for goal in derived.goals:
         # Where a value is said to come from is a word of the record as well, so it spares none.
@@ -44,7 +44,7 @@ def unfounded(derived: Derived, policy: Policy) -> tuple[str, ...]:
             if (
                 not _bounded(field, value, before, policy)
                 and not _stands(field, value, before, known)
-                and not spelling.is_mended(value, before, objects)
+                and not spelling.is_mended(value, before, objects, lines)
             ):
                 past = derived.history.values(goal.object, field, before)
                 if not any(_alike(value, earlier) for earlier, _origin in past):

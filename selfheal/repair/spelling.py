@@ -12,6 +12,7 @@ from typing import Any
 
 from selfheal.cluster import pointer
 from selfheal.repair.objects import Object
+from selfheal.repair.view import View
 
 #: Shorter words are all alike.
 SHORTEST = 4
@@ -29,22 +30,28 @@ _DURATION = re.compile(
 #: Fields of which only a part may be wrong; a longer text counts as such a field as well.
 _PARTS = ("command", "args")
 WHOLE = 120
+_OPTION = re.compile(r"--?[A-Za-z][\w-]*(?==)")
 _CREDENTIALS = re.compile(r"://[^\s/]*@")
-_PATH = re.compile(r"^/")
+_PATH = re.compile(r"(?<![\w./:-])/[\w./-]+")
+_KEY = re.compile(r"^\s*(?:- +)*(?:[\w./-]+|\"[^\"]*\"|'[^']*'):(?=\s|$)")
+_FILES = (".yaml", ".yml", ".json", ".env", ".properties")
+_COMMENT = re.compile(r"(?:^|\s)#.*$")
 
 
 class Words:
-    """The words of some objects, and in how many fields each stands."""
+    """The words of some texts, and in how many texts each stands: ``groups`` are ways to see the same things, as what is
+    rendered and the files that it is rendered from.
+    """
 
-    def __init__(self, objects: Iterable[Object], only: re.Pattern[str] | None = None) -> None:
-        """``only`` is what a text has to match."""
+    def __init__(self, *groups: Iterable[str]) -> None:
         self._fields: dict[str, int] = {}
-        for obj in objects:
-            for text in _texts(obj):
-                if only is not None and not only.search(text):
-                    continue
+        for group in groups:
+            counts: dict[str, int] = {}
+            for text in group:
                 for word in {found.lower() for found in _WORD.findall(text)}:
-                    self._fields[word] = self._fields.get(word, 0) + 1
+                    counts[word] = counts.get(word, 0) + 1
+            for word, count in counts.items():
+                self._fields[word] = max(count, self._fields.get(word, 0))
 
     def fields(self, word: str) -> int:
         """In how many texts a word stands."""
@@ -79,18 +86,37 @@ def respelled(
     """
     if _CREDENTIALS.search(text):
         return None
-    found: list[str] = []
-    for match in _WORD.finditer(text):
+    every = list(_WORD.finditer(text))
+    if told is None:
+        found = _put_right(text, every, words, nearer, endings=False)
+    else:
+        found = _put_right(text, [item for item in every if _named(item.group(), told)], words, nearer)
+        option = _OPTION.match(text)
+        if not found and option is not None and _named(option.group(), told):
+            found = _put_right(text, list(_WORD.finditer(text, option.end())), words, nearer)
+    return found[0] if len(found) == 1 else None
+
+
+def _put_right(
+    text: str,
+    suspects: Iterable[re.Match[str]],
+    words: Words,
+    nearer: Sequence[Words],
+    *,
+    endings: bool = True,
+) -> list[str]:
+    """The text with each of the words in it that is all but another one put right."""
+    found = []
+    for match in suspects:
         word = match.group()
         if not _candidate(word) or words.fields(word) > 1 or text.lower().count(word.lower()) > 1:
             continue
-        if told is not None and not _named(text, match.start(), word, told):
-            continue
-        every = (known.near(word, endings=told is not None) for known in (*nearer, words))
-        near = next((meant for meant in every if meant), None)
+        near = next(
+            (meant for known in (*nearer, words) if (meant := known.near(word, endings=endings))), None
+        )
         if near is not None:
             found.append(text[: match.start()] + _cased(near, word) + text[match.end() :])
-    return found[0] if len(found) == 1 else None
+    return found
 
 
 def read_right(text: str) -> str | None:
@@ -109,15 +135,25 @@ def read_right(text: str) -> str | None:
     return None
 
 
-def mended(value: Any, field: str, obj: Object, objects: Sequence[Object], told: Collection[str]) -> Any:
-    """The value of a field of ``obj`` without its slip, None where none is plain; ``objects`` are all that is rendered.
+def mended(
+    value: Any,
+    field: str,
+    obj: Object,
+    objects: Sequence[Object],
+    told: Collection[str],
+    lines: Sequence[str] = (),
+) -> Any:
+    """The value of a field of ``obj`` without its slip, None where none is plain. ``objects`` are all that is rendered
+    with it, ``lines`` those of the repository's files (:func:`lines_of`).
 
     Of a command, arguments or a file one word is mended, and only one that ``told`` names: that the others are wrong is
     as likely otherwise.
     """
     tokens = pointer.parts(field)
-    words, own = Words(objects), Words([obj])
-    nearer = (own, Words(objects, _PATH)) if tokens[-1:] == ("path",) else (own,)
+    rendered = [text for item in objects for text in _texts(item)]
+    words, nearer = Words(rendered, lines), [Words(_texts(obj))]
+    if tokens[-1:] == ("path",):
+        nearer.append(Words(path for text in (*rendered, *lines) for path in _PATH.findall(text)))
     if isinstance(value, str):
         parts = any(token in _PARTS for token in tokens) or len(value) > WHOLE or "\n" in value
         return respelled(value, words, told if parts else None, nearer) or (
@@ -135,13 +171,26 @@ def mended(value: Any, field: str, obj: Object, objects: Sequence[Object], told:
     return None
 
 
-def is_mended(value: Any, before: Any, objects: Sequence[Object]) -> bool:
-    """Whether a value is another one without a slip: one word is put as the objects spell it, or a number is read right."""
+def lines_of(view: View) -> list[str]:
+    """The lines of manifests and values files, without what opens them as a key, and without comments."""
+    files = view.read_many(path for path in view.files() if path.lower().endswith(_FILES))
+    return [
+        text
+        for data in files.values()
+        for line in data.decode("utf-8", "replace").splitlines()
+        if (text := _COMMENT.sub("", _KEY.sub("", line)).strip())
+    ]
+
+
+def is_mended(value: Any, before: Any, objects: Sequence[Object], lines: Sequence[str] = ()) -> bool:
+    """Whether a value is another one without a slip: one word is put as the repository spells it, or a number is read
+    right.
+    """
     if not isinstance(value, str) or not isinstance(before, str):
         return False
     if read_right(before) == value:
         return True
-    words = Words(objects)
+    words = Words((text for item in objects for text in _texts(item)), lines)
     new, old = _WORD.findall(value), _WORD.findall(before)
     if _WORD.sub("", value) != _WORD.sub("", before) or len(new) != len(old):
         return False
@@ -180,15 +229,10 @@ def _candidate(word: str) -> bool:
     return len(word) >= SHORTEST and len(_LETTERS.findall(word)) * 2 > len(word)
 
 
-def _named(text: str, start: int, word: str, told: Collection[str]) -> bool:
-    """Whether somebody named the word as it stands, or the option whose value it is part of."""
-    option = re.match(r"--?[A-Za-z][\w-]*(?==)", text)
-    names = [word] if option is None or start < option.end() else [word, option.group()]
-    return any(
-        re.search(rf"(?<![A-Za-z0-9]){re.escape(name)}(?![A-Za-z0-9])", line)
-        for name in names
-        for line in told
-    )
+def _named(word: str, told: Collection[str]) -> bool:
+    """Whether somebody named the word as it stands."""
+    pattern = re.compile(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])")
+    return any(pattern.search(line) for line in told)
 
 
 def _cased(near: str, word: str) -> str:

@@ -21,7 +21,7 @@ from selfheal.errors import NeedsPerson
 from selfheal.faults.interface import AtLeast, Exact, FieldEdit, LastGood, NearName, OneOf, Query, Release
 from selfheal.faults.nearness import likeness, nearest
 from selfheal.incidents.record import Analysis, Tried
-from selfheal.repair import amounts, spelling
+from selfheal.repair import amounts, spelling, syntax
 from selfheal.repair.goal import Goal
 from selfheal.repair.objects import Object, alike
 
@@ -38,6 +38,9 @@ RAISE = "a bounded raise"
 #: From this likeness on a path is a slip of another.
 SLIP = 0.85
 _PATH = "Probe/httpGet/path"
+#: Words by which a path is made for one probe, and those of a path that fits any.
+_PURPOSE = re.compile(r"read|live|alive|start|boot|init|warm", re.IGNORECASE)
+_GENERAL = re.compile(r"ping|health|status|heartbeat", re.IGNORECASE)
 
 #: Fields in which a slip of the pen is looked for, when nothing else is known.
 SPELLED = re.compile(
@@ -64,8 +67,9 @@ class Sources:
     past: Callable[[FieldEdit], Iterator[Past]] = field(default=lambda edit: iter(()))
     siblings: Callable[[FieldEdit], Sequence[tuple[str, Object]]] = field(default=lambda edit: ())
     tried: Sequence[Tried] = ()
-    #: All that the unit renders, for the words that the repository uses.
+    #: All that the unit renders, and lines of the repository's files, for the words that it uses.
     objects: Sequence[Object] = ()
+    lines: Callable[[], Sequence[str]] = field(default=lambda: ())
 
 
 def decide(edit: FieldEdit, obj: Object, sources: Sources) -> Goal:
@@ -98,12 +102,16 @@ def _without_slip(edit: FieldEdit, before: Any, obj: Object, sources: Sources) -
     """The present value with the one slip in it put right, None where that is not plain."""
     if before is None or not SPELLED.search(edit.field) or isinstance(edit.value, Release | AtLeast):
         return None
+    if edit.field.startswith("/data/") and isinstance(before, str):
+        right = syntax.parsed_right(pointer.parts(edit.field)[-1], before)
+        if right is not None:
+            return right
     told = [
         item.message
         for item in sources.analysis.evidence
         if item.source in ("log", "event") or item.field.startswith("/status/")
     ]
-    return spelling.mended(before, edit.field, obj, sources.objects, told)
+    return spelling.mended(before, edit.field, obj, sources.objects, told, sources.lines())
 
 
 def _unless_shifted(edit: FieldEdit, obj: Object, analysis: Analysis) -> None:
@@ -155,7 +163,7 @@ def _options(edit: FieldEdit, query: Query, obj: Object, sources: Sources) -> It
             found = _options(edit, fallback, obj, sources)
             yield from (pair for pair in found if not _guessed(edit, pair[0], obj))
     elif isinstance(query, Exact):
-        if not edit.field.endswith(_PATH) or _slip(before, (query.value,)) is not None:
+        if not edit.field.endswith(_PATH) or _path_meant(before, (query.value,)) is not None:
             yield query.value, query.origin
     elif isinstance(query, NearName):
         name = nearest(query.wanted, query.candidates)
@@ -207,19 +215,28 @@ def _one_of(edit: FieldEdit, query: OneOf, before: Any, sources: Sources) -> Ite
         # What other programs are given says nothing of what this one needs.
         return
     elif edit.field.endswith(_PATH):
-        meant = _slip(before, query.values)
+        meant = _path_meant(before, query.values)
         if meant is not None:
             yield meant, query.origin
     elif len(query.values) == 1:
         yield query.values[0], query.origin
 
 
-def _slip(before: Any, values: Sequence[Any]) -> str | None:
-    """The path of which the present one is plainly a slip. Another probe's path answers another question, so being
-    the only other one there is tells nothing.
+def _path_meant(before: Any, values: Sequence[Any]) -> str | None:
+    """The path of which the present one is plainly a slip, else the one that another probe of the program asks for its
+    health in general. One that is made for another question, as readiness, tells nothing of this one.
     """
-    meant = nearest(str(before), [str(value) for value in values])
-    return meant if meant is not None and likeness(str(before), meant) >= SLIP else None
+    paths = [str(value) for value in values]
+    meant = nearest(str(before), paths)
+    if meant is not None and likeness(str(before), meant) >= SLIP:
+        return meant
+    if (
+        len(set(paths)) == 1
+        and _GENERAL.search(paths[0])
+        and not any(map(_PURPOSE.search, (str(before), paths[0])))
+    ):
+        return paths[0]
+    return None
 
 
 def _raised(edit: FieldEdit, query: AtLeast, before: Any, sources: Sources) -> Past:
@@ -233,10 +250,12 @@ def _raised(edit: FieldEdit, query: AtLeast, before: Any, sources: Sources) -> P
         )
     value = amounts.times(now, min(query.factor, policy.raise_factor))
     if query.minimum and amounts.more(query.minimum, value):
-        value = query.minimum
+        value = int(query.minimum) if isinstance(now, int) else query.minimum
     past = [amount for earlier, _ in sources.past(edit) if (amount := quantity(earlier)) is not None]
     first = min([present, *past])
-    if first > 0 and (quantity(value) or 0) > first * Decimal(str(policy.raise_total)):
+    # A startup probe is as good as a new one with the time that new ones give.
+    within = edit.field.endswith("/startupProbe/failureThreshold") and str(value) == query.minimum
+    if not within and first > 0 and (quantity(value) or 0) > first * Decimal(str(policy.raise_total)):
         raise NoValue(
             f"{edit.field} of {edit.object} was raised to {now} already; {value} would be more than"
             f" {policy.raise_total:g} times what it was.",

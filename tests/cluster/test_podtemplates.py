@@ -56,6 +56,13 @@ def test_what_admission_added_makes_no_pod_old() -> None:
     assert outdated({"spec": admitted(spec("15s"))}, "DaemonSet", spec("15s", nodeSelector={"pool": "a"}))
 
 
+def test_defaults_of_a_template_make_no_pod_old() -> None:
+    defaulted = spec("15s", securityContext={}, schedulerName="default-scheduler", tolerations=[])
+    pod = {"spec": {**admitted(spec("15s")), "securityContext": {}, "serviceAccountName": "default"}}
+    assert not outdated(pod, "DaemonSet", defaulted)
+    assert "serviceAccountName" not in template_of(pod, "DaemonSet", defaulted)
+
+
 def test_pods_of_the_old_template_know_the_good_value() -> None:
     cluster = daemons(spec("15 sec"), (spec("15s"), True), (spec("15 sec"), False))
     snapshot = cluster.snapshot()

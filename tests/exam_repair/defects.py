@@ -7,6 +7,7 @@ from copy import deepcopy
 from dataclasses import dataclass
 from typing import Any
 
+from selfheal.cluster.quantity import quantity
 from tests.exam_repair.application import Application
 
 Objects = dict[str, Any]
@@ -27,6 +28,8 @@ class Defect:
     spoil: Callable[[Application], Any]
     known: str = TEMPLATE
     equal: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    #: Where the right value cannot be known: (pointer part, whether a value there does and is bounded).
+    sound: tuple[tuple[str, Callable[[Any], bool]], ...] = ()
     must: bool = True
     never: bool = False
     #: What the defect leaves quiet for long is waited for.
@@ -351,12 +354,17 @@ def _(app: Application) -> None:
     box(app, "store")["livenessProbe"]["httpGet"]["path"] = "/healthz"
 
 
-@defect("startup-missing", "startup-probe-missing", "liveness-probe-misconfigured")
+#: The program takes 45 s to start; five minutes are what a startup probe may give.
+PATIENT = ("/startupProbe/failureThreshold", lambda value: isinstance(value, int) and 9 <= value <= 60)
+HEALTHY = ("/startupProbe/httpGet/path", lambda value: value in ("/health/live", "/health/ready"))
+
+
+@defect("startup-missing", "startup-probe-missing", "liveness-probe-misconfigured", sound=(PATIENT, HEALTHY))
 def _(app: Application) -> None:
     del box(app, "api")["startupProbe"]
 
 
-@defect("startup-too-short", "startup-probe-missing", "liveness-probe-misconfigured")
+@defect("startup-too-short", "startup-probe-missing", "liveness-probe-misconfigured", sound=(PATIENT,))
 def _(app: Application) -> None:
     box(app, "api")["startupProbe"]["failureThreshold"] = 2
 
@@ -364,12 +372,19 @@ def _(app: Application) -> None:
 # Sizes
 
 
-@defect("memory-limit", "oom-killed")
+def within(least: str, most: str) -> Callable[[Any], bool]:
+    """Whether an amount is what the program needs at least, and no more than a raise or the namespace allows."""
+    low, high = quantity(least), quantity(most)
+    assert low is not None and high is not None
+    return lambda value: (amount := quantity(value)) is not None and low <= amount <= high
+
+
+@defect("memory-limit", "oom-killed", sound=(("/limits/memory", within("70Mi", "112Mi")),))
 def _(app: Application) -> None:
     box(app, "store")["resources"]["limits"]["memory"] = "56Mi"
 
 
-@defect("memory-limit-api", "oom-killed")
+@defect("memory-limit-api", "oom-killed", sound=(("/limits/memory", within("150Mi", "192Mi")),))
 def _(app: Application) -> None:
     box(app, "api")["resources"]["limits"]["memory"] = "96Mi"
 
@@ -397,7 +412,7 @@ def _(app: Application) -> None:
     box(app, "cache")["resources"]["requests"]["cpu"] = "50"
 
 
-@defect("limit-range", "limit-range-violated")
+@defect("limit-range", "limit-range-violated", sound=(("/limits/memory", within("70Mi", "2Gi")),))
 def _(app: Application) -> None:
     box(app, "store")["resources"]["limits"]["memory"] = "16Gi"
 

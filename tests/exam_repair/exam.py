@@ -23,10 +23,11 @@ from tests.exam_repair.defects import NOTHING, SPEC, TEMPLATE, Defect, spoiled
 from tests.exam_repair.layouts import LAYOUTS, Files
 from tests.exam_repair.play import changed, cluster, dump
 
-#: Marks. The first three are right; MISSED: a person was asked though the value could be known; LUCKY: the same objects
-#: by other files than had to be.
-EXACT, EQUAL, ESCALATED, MISSED, WRONG, SLOPPY = "exact", "equal", "escalated", "MISSED", "WRONG", "SLOPPY"
-RIGHT = frozenset({EXACT, EQUAL, ESCALATED})
+#: Marks. The first four are right. SOUND: the right field, whose value nobody can know, with one that does and is bounded.
+#: MISSED: a person was asked though the value could be known; SLOPPY: more lines than had to be.
+EXACT, EQUAL, SOUND, ESCALATED = "exact", "equal", "sound", "escalated"
+MISSED, WRONG, SLOPPY = "MISSED", "WRONG", "SLOPPY"
+RIGHT = frozenset({EXACT, EQUAL, SOUND, ESCALATED})
 #: What the API server fills in: to write it out is the same.
 DEFAULTS = {
     "protocol": "TCP", "scheme": "HTTP", "dnsPolicy": "ClusterFirst", "suspend": False, "schedulerName": "default-scheduler"
@@ -136,6 +137,13 @@ def _judge(
         for where, _, value in differing
         if not any(where.endswith(part) and value in values for part, values in defect.equal)
     ]
+    unsound = [
+        where
+        for where, value in left
+        if not any(where.endswith(part) and does(value) for part, does in defect.sound)
+    ]
+    if left and not unsound and not knowable(question) and not defect.never:
+        return SOUND, "; ".join(f"{where}: {value!r}" for where, value in left), diffs
     if left or defect.never:
         return (
             WRONG,

@@ -26,7 +26,7 @@ def test_budget_of_the_startup_probe() -> None:
     event(cluster, pod, "Killing", "Container app failed startup probe, will be restarted")
     finding = only("startup-probe-missing", cluster)
     assert finding.variant == "budget"
-    assert remedy(finding).edits[0].value == LastGood(AtLeast(2.0, "60"))
+    assert remedy(finding).edits[0].value == LastGood(AtLeast(2.0, "30"))
 
 
 def test_lookalike_a_port_it_never_opens() -> None:

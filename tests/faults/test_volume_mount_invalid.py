@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from selfheal.faults.interface import LastGood, NearName
 from tests.faults.kit import event, found, get, only, remedy, root
 from tests.support.cluster import Cluster, container, crashing, waiting
 
@@ -66,4 +67,29 @@ def test_file_that_is_missing_where_it_was_mounted_before(before: str) -> None:
 def test_lookalike_other_missing_file() -> None:
     cluster = mounting(crashing("Error", 1), "/etx/auth", "/etc/auth")
     cluster.log("api-new-0", "app", "FATAL open /var/lib/x.db: no such file or directory", previous=True)
+    assert not found("volume-mount-invalid", cluster)
+
+
+def of_key(key: str, *, broken: bool = True) -> Cluster:
+    cluster = Cluster()
+    mounts = [{"name": "conf", "mountPath": "/etc/app/app.yaml", "subPath": key}]
+    spec = {
+        "containers": [container(volumeMounts=mounts)],
+        "volumes": [{"name": "conf", "configMap": {"name": "conf"}}],
+    }
+    cluster.add("ConfigMap", "conf", data={"app.yaml": "a: 1", "logging.properties": ""})
+    cluster.deployment("api", spec, status=crashing("Error", 1) if broken else None)
+    return cluster
+
+
+def test_sub_path_that_is_no_key() -> None:
+    cluster = of_key("app.yml")
+    assert root(cluster) == ("volume-mount-invalid", "Deployment shop/api")
+    (edit,) = remedy(only("volume-mount-invalid", cluster)).edits
+    assert edit.field.endswith("/volumeMounts/0/subPath")
+    assert edit.value == LastGood(NearName("key", "app.yml", ("app.yaml", "logging.properties")))
+
+
+@pytest.mark.parametrize("cluster", [of_key("app.yaml"), of_key("other"), of_key("app.yml", broken=False)])
+def test_lookalike_sub_path_that_is_a_key_or_does_no_harm(cluster: Cluster) -> None:
     assert not found("volume-mount-invalid", cluster)

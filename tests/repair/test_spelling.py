@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from selfheal.repair.spelling import Words, distance, is_mended, mended, read_right, respelled
+from selfheal.repair.spelling import Words, distance, is_mended, lines_of, mended, read_right, respelled
+from selfheal.repair.view import View
+from selfheal.repository.foldertree import FolderTree
 
 JOB: dict[str, Any] = {
     "kind": "Job",
@@ -19,7 +22,7 @@ ARGS = "/spec/args/1"
 
 
 def words(*texts: str) -> Words:
-    return Words([{"spec": {"texts": list(texts)}}])
+    return Words(texts)
 
 
 def test_the_word_that_everything_else_says() -> None:
@@ -33,6 +36,11 @@ def test_the_word_that_everything_else_says() -> None:
 
 def test_an_argument_that_nobody_names_stays() -> None:
     assert mended(JOB["spec"]["args"], "/spec/args", JOB, [JOB], ["migrate failed, nothing applied"]) is None
+
+
+def test_an_option_that_is_named_is_not_its_value() -> None:
+    known = words("--quue=default", "queue", "defaults")
+    assert respelled("--quue=default", known, ["unknown flag: --quue"]) == "--queue=default"
 
 
 def test_a_word_that_only_a_log_says_is_never_taken() -> None:
@@ -67,6 +75,26 @@ def test_nearer_words_count_first() -> None:
     known = words("/redy", "/ready", "reedy")
     assert respelled("/redy", known) is None
     assert respelled("/redy", known, None, (words("/ready"),)) == "/ready"
+
+
+def test_lines_of_files_count_without_keys_and_comments(tmp_path: Path) -> None:
+    data = b'# ledger\nledger:\n  - path: "/ready" # metrics\n  - {name: probe, value: /other}\n'
+    (tmp_path / "a.yaml").write_bytes(data)
+    (tmp_path / "README.md").write_bytes(b"ledger")
+    assert lines_of(View(FolderTree(tmp_path))) == ['"/ready"', "- {name: probe, value: /other}"]
+
+
+def test_a_path_is_spelled_as_other_paths_are() -> None:
+    obj = {"kind": "Deployment", "spec": {"probe": "/redy"}}
+    assert (
+        mended("/redy", "/spec/httpGet/path", obj, [obj], [], ["/redy", "reedy", "get /health/ready"])
+        == "/ready"
+    )
+
+
+def test_a_word_that_two_files_have_is_meant() -> None:
+    obj = {"kind": "Deployment", "spec": {"probe": "/redy"}}
+    assert mended("/redy", "/spec/httpGet/path", obj, [obj], [], ["/redy", "/redy", "/ready"]) is None
 
 
 def test_case_is_kept() -> None:
