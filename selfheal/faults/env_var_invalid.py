@@ -200,7 +200,7 @@ def _suspect(
         return _Suspect("value", name, confidence, "the program cannot use its value")
     if name in names or _from_config(snapshot, workload, container, name) or not complaint.missing:
         return None
-    near = nearest(name, set(literal))
+    near = nearest(name, set(names))
     if before is None and near is None:
         # Nothing in the template or its past knows the variable: the program, not the template, is new.
         return None

@@ -65,6 +65,15 @@ def test_misspelled() -> None:
     assert [edit.op for edit in EnvVarInvalid().remedy(finding).edits] == ["set", "remove"]
 
 
+def test_misspelled_reference_without_an_older_template() -> None:
+    """Which value it has is not seen, and need not be."""
+    spec = with_env(("A", "1"))
+    reference = {"secretKeyRef": {"name": "db", "key": "password"}}
+    spec["containers"][0]["env"].append({"name": "DB_PASWORD", "valueFrom": reference})
+    (finding,) = found(cluster_with(spec, "FATAL missing required environment variable DB_PASSWORD"))
+    assert (finding.variant, finding.facts["misspelled"]) == ("name", "DB_PASWORD")
+
+
 def test_shadowed() -> None:
     spec = with_env(("PORT", "8080"), ("A", "1"), ("PORT", "eighty"))
     (finding,) = found(cluster_with(spec, "FATAL invalid PORT: must be a number"))
