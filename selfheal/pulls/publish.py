@@ -193,11 +193,15 @@ class Publisher:
             return f"it was written by {commit.author}, not by {self._reader.identity}"
         if len(commit.parents) not in (1, 2):
             return f"it has {len(commit.parents)} parents"
-        if len(commit.parents) == 2 and commit.parents[0] not in draft.known_heads:
-            return "it continues a commit that we did not write"
         base = commit.parents[-1]
         if base != draft.base_sha and not self._reader.is_behind(base, draft.base_branch):
             return f"its parent {base[:12]} is not on {draft.base_branch}"
+        if len(commit.parents) == 2:
+            # Brought up to date on top of an earlier head. Were more of the base branch in that head's past, a merge would
+            # take it for undone; what else is in it is history alone.
+            common = self._reader.merge_base(draft.base_branch, commit.sha)
+            if common not in (base, commit.sha):
+                return f"it has more of {draft.base_branch} in its past than its parent {base[:12]}"
         derived = self._reader.trees.derived(self._reader.commit(base).tree, draft.edits)
         return "" if derived == commit.tree else "its content is not the signed change"
 

@@ -130,12 +130,20 @@ class Reader:
 
     def is_behind(self, sha: str, branch: str) -> bool:
         """Whether ``sha`` is part of ``branch``'s history."""
-        basehead = f"{quote(sha, safe='')}...{quote(branch, safe='')}"
+        return self._compared(sha, branch).get("status") in ("ahead", "identical")
+
+    def merge_base(self, branch: str, sha: str) -> str:
+        """The newest commit that ``sha`` has in common with ``branch``, "" when there is none."""
+        common = self._compared(branch, sha).get("merge_base_commit")
+        return str(common.get("sha") or "") if isinstance(common, Mapping) else ""
+
+    def _compared(self, base: str, head: str) -> Mapping[str, Any]:
+        basehead = f"{quote(base, safe='')}...{quote(head, safe='')}"
         try:
             found = self.client.get(self.client.of_repository(f"/compare/{basehead}"), per_page=1)
         except NotFound:
-            return False
-        return isinstance(found, dict) and found.get("status") in ("ahead", "identical")
+            return {}
+        return found if isinstance(found, dict) else {}
 
     # -- pull requests -------------------------------------------------------------------------------------
 

@@ -87,7 +87,13 @@ class PullStatus:
             found.append(Blocker("not-ours", f"Pull request #{self.number} is not one of ours.", False))
         if self.touched_by:
             names = ", ".join(self.touched_by)
-            found.append(Blocker("touched", f"There are commits of {names} on {self.branch}.", False))
+            found.append(
+                Blocker(
+                    "touched",
+                    f"There are commits of {names} on {self.branch}, so it is theirs to merge.",
+                    False,
+                )
+            )
         elif not self.as_written:
             text = f"The head {self.head_sha[:12]} of {self.branch} is not the commit we wrote."
             found.append(Blocker("head-changed", text, False))

@@ -195,6 +195,47 @@ def test_a_head_that_only_looks_like_ours_is_not_merged(shop, files, anew):
     assert len(shop.git("rev-list", "main").split()) == 1
 
 
+def updated(shop):
+    """A pull request that was brought up to date after the base changed, ready to be merged."""
+    made, record = shop.create()
+    newer = BEFORE.replace(b"shop:1", b"shop:2")
+    shop.server.push_as("erin", "main", {PATH: newer})
+    shop.signed = shop.patch(before=newer, after=newer.replace(b"64Mi", b"128Mi"))
+    again = shop.record(shop.signed).model_copy(update={"pull_requests": record.pull_requests})
+    head = shop.pulls().create(KEY, again, shop.signed, summary="s", url="")
+    assert head.head_sha != made.head_sha
+    shop.server.set_checks(REPOSITORY, head.head_sha, "success")
+    shop.server.approve(REPOSITORY, made.number, "erin")
+    return head, again.model_copy(update={"state": State.PR_CREATED, "pull_requests": (head,)})
+
+
+def test_one_that_was_brought_up_to_date_is_proven_as_well(shop):
+    head, record = updated(shop)
+    assert shop.pulls().create(KEY, record, shop.signed, summary="s", url="") == head, "found as it is"
+    assert shop.pulls().merge(KEY, record, shop.stored).content_ours
+
+
+def test_a_past_that_would_undo_what_others_merged_is_seen(shop):
+    """The tree is the signed one and its second parent is on main, but git would take a later commit for undone."""
+    head, record = updated(shop)
+    fixed = shop.server.push_as("erin", "main", {"README.md": "a hole is closed\n"})
+    hub = shop.server.hub
+    home = hub.store.repository(REPOSITORY)
+    who = hub.signature(shop.server.bot)
+    made = shop.git(
+        "-c", f"user.name={who.name}", "-c", f"user.email={who.email}", "commit-tree", f"{head.head_sha}^{{tree}}",
+        "-p", fixed, "-p", head.base_sha, "-m", "Update",
+    ).strip()  # fmt: skip
+    hub.move_ref(home, f"refs/heads/{BRANCH}", head.head_sha, made, shop.server.bot)
+    shop.server.set_checks(REPOSITORY, made, "success")
+    shop.server.approve(REPOSITORY, head.number, "erin")
+    false = record.model_copy(update={"pull_requests": (head.model_copy(update={"head_sha": made}),)})
+    pulls = shop.pulls()
+    assert pulls.status(false.pull_request).ready
+    with pytest.raises(NeedsPerson, match="more of main in its past"):
+        pulls.merge(KEY, false, shop.stored)
+
+
 def test_the_process_that_made_it_asks_for_nothing_more(shop):
     pulls = shop.pulls()
     made, record = shop.create(pulls)
