@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 from selfheal.cluster import pointer
+from selfheal.cluster.workloads import mapping
 from selfheal.errors import ConfigurationProblem, NeedsPerson, SelfhealError
 from selfheal.incidents.record import Evidence, ObjectRef
 from selfheal.repair.contract import varies
@@ -26,6 +27,7 @@ _ENVIRONMENTS = {
     "test": frozenset({"test", "testing", "qa", "uat", "int", "integration"}),
     "development": frozenset({"development", "dev", "sandbox", "local"}),
 }
+_RELEASE = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,51}[a-z0-9])?")
 _ABSENT = object()
 
 
@@ -102,7 +104,9 @@ class Locator:
                 hint="Name the folder that deploys it with --path, or in `services:` of the configuration.",
                 code="source-not-found",
             )
-        best = self._narrowed(self._best(found), (environment, refs[0].namespace), changed)
+        found += self._stacked(self._best(found), refs)
+        named = (environment, refs[0].namespace, *self._releases(refs))
+        best = self._narrowed(self._best(found), named, changed)
         if len(best) > 1:
             raise NeedsPerson(
                 "Several places in the repository deploy it alike: "
@@ -118,9 +122,10 @@ class Locator:
         told = [unit for unit in hints if _within(unit, path)]
         found = [item for unit in told for item in self._try(unit, refs)]
         blocked = {(unit.kind, unit.path) for unit in told if unit.blocked}
+        releases = self._releases(refs)
         for kind in kinds_in(self.view):
             source = source_for(kind, self.tools)
-            units = list(source.units(self.view, refs, path, refs[0].namespace))
+            units = list(source.units(self.view, refs, path, refs[0].namespace, releases))
             if len(units) > UNITS:
                 raise NeedsPerson(
                     f"The repository holds {len(units)} candidates for {refs[0]}.",
@@ -135,6 +140,36 @@ class Locator:
                 if not known and (kind, unit.path) not in blocked:
                     found += self._try(unit, refs)
         return found
+
+    def _stacked(self, best: Sequence[Located], refs: Sequence[ObjectRef]) -> list[Located]:
+        """Units with several files of values, where those with one differ from what runs, and these differ less."""
+        found: list[Located] = []
+        for item in best[:2]:
+            if not item.mismatches:
+                continue
+            for unit in source_for(item.unit.kind, self.tools).stacked(self.view, item.unit):
+                for more in self._try(unit, refs):
+                    # Files that say nothing of one another are the same in any order.
+                    known = any(
+                        set(other.unit.values) == set(unit.values) and other.objects == more.objects
+                        for other in found
+                    )
+                    if more.mismatches < item.mismatches and not known:
+                        found.append(more)
+        return found
+
+    def _releases(self, refs: Sequence[ObjectRef]) -> list[str]:
+        """The Helm releases that the running objects say they belong to."""
+        found = []
+        for wanted in refs:
+            meta = mapping(mapping(self._live(wanted)).get("metadata"))
+            labels, notes = mapping(meta.get("labels")), mapping(meta.get("annotations"))
+            found += [
+                notes.get("meta.helm.sh/release-name"),
+                labels.get("app.kubernetes.io/instance"),
+                labels.get("release"),
+            ]
+        return [name for name in dict.fromkeys(found) if isinstance(name, str) and _RELEASE.fullmatch(name)]
 
     def _try(self, unit: Unit, refs: Sequence[ObjectRef]) -> list[Located]:
         try:

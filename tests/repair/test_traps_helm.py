@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
+from selfheal.errors import NeedsPerson
 from selfheal.incidents.record import ObjectRef
+from selfheal.repair.locate import Located, Locator
 from selfheal.repair.tools import Tools
+from selfheal.repair.view import View
 from selfheal.repository.foldertree import FolderTree
 from tests.repair.support import solved
 
@@ -134,3 +137,44 @@ def test_a_value_that_the_charts_schema_refuses_is_not_set(
     else:
         with pytest.raises(AssertionError, match="maximum"):
             solved(tree, tools, CART, (PORT, 8081))
+
+
+def test_the_running_object_tells_its_release_and_its_values(repository: Make, tools: Tools) -> None:
+    """Two environments in one namespace, under names that do not follow from the chart's."""
+    body = workload(
+        "        ports: [{containerPort: {{ .Values.port }}}]\n        env: [{name: R, value: {{ .Release.Name }}}]\n",
+        "{{ .Values.title }}",
+    )
+    files = {CHART: ABOUT, VALUES: "port: 80\ntitle: shop-cart\n", TEMPLATE: body,
+             "chart/values-prod.yaml": "{}\n", "chart/values-staging.yaml": "{}\n"}  # fmt: skip
+    view = View(repository(files))
+
+    def live(annotations: dict[str, str]) -> Located:
+        obj = {
+            "kind": "Deployment",
+            "metadata": {"name": "shop-cart", "namespace": "shop", "annotations": annotations},
+        }
+        return Locator(view, tools, live=lambda ref: obj if ref == CART else None).find([CART], "")
+
+    unit = live({"meta.helm.sh/release-name": "blue-staging"}).unit
+    assert (unit.release, unit.values) == ("blue-staging", ("chart/values-staging.yaml",))
+    with pytest.raises(NeedsPerson, match="Several places"):
+        live({"meta.helm.sh/release-name": "blue"})
+
+
+def test_files_of_values_that_count_together_are_found(repository: Make, tools: Tools) -> None:
+    files = chart("port: 80\nhost: a\n", "        ports: [{containerPort: {{ .Values.port }}}]\n") | {
+        "chart/values-common.yaml": "port: 8080\n",
+        "chart/values-prod.yaml": "image: acme/cart:2\nport: 9090\n",
+        "chart/values-test.yaml": "image: acme/cart:3\n",
+    }
+    files[TEMPLATE] = files[TEMPLATE].replace("acme/cart:1", '{{ .Values.image | default "acme/cart:1" }}')
+    view = View(repository(files))
+    box = {"name": "app", "image": "acme/cart:3", "ports": [{"containerPort": 8080}]}
+    obj = {
+        "kind": "Deployment", "apiVersion": "apps/v1", "metadata": {"name": "shop-cart", "namespace": "shop"},
+        "spec": {"selector": {"matchLabels": {"app": "cart"}},
+                 "template": {"metadata": {"labels": {"app": "cart"}}, "spec": {"containers": [box]}}},
+    }  # fmt: skip
+    unit = Locator(view, tools, live=lambda ref: obj if ref == CART else None).find([CART], "").unit
+    assert set(unit.values) == {"chart/values-common.yaml", "chart/values-test.yaml"}

@@ -7,6 +7,7 @@ import json
 import re
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -36,6 +37,7 @@ _SCHEMA = "values.schema.json"
 _REMOTE_SCHEMA = re.compile(rb'"\$ref"\s*:\s*"[^#"]')
 #: Values files and release names tried where nothing says which count.
 VALUES = 24
+STACKED = 8
 RELEASES = 6
 
 
@@ -48,7 +50,14 @@ class Helm(Source):
         self._tools = tools
 
     @override
-    def units(self, view: View, refs: Sequence[ObjectRef], path: str, namespace: str) -> Iterable[Unit]:
+    def units(
+        self,
+        view: View,
+        refs: Sequence[ObjectRef],
+        path: str,
+        namespace: str,
+        releases: Sequence[str] = (),
+    ) -> Iterable[Unit]:
         for chart in _charts(view):
             if not (
                 below(chart, path) or below(path, chart) or any(below(f, path) for f in _values(view, chart))
@@ -57,16 +66,24 @@ class Helm(Source):
             files = _values(view, chart)
             if path and not below(chart, path) and any(below(file, path) for file in files):
                 files = [file for file in files if below(file, path)]
-            releases = self._releases(view, chart, refs, namespace)
-            for release in releases:
+            for release in self._releases(view, chart, refs, namespace, releases):
                 base = Unit("helm", chart, release=release, namespace=namespace)
                 yield base
                 for file in files[:VALUES]:
                     yield Unit("helm", chart, values=(file,), release=release, namespace=namespace)
 
-    def _releases(self, view: View, chart: str, refs: Sequence[ObjectRef], namespace: str) -> list[str]:
+    @override
+    def stacked(self, view: View, unit: Unit) -> Iterable[Unit]:
+        for file in _values(view, unit.path)[:STACKED]:
+            if file not in unit.values and not unit.origin:
+                yield replace(unit, values=(file, *unit.values))
+                yield replace(unit, values=(*unit.values, file))
+
+    def _releases(
+        self, view: View, chart: str, refs: Sequence[ObjectRef], namespace: str, running: Sequence[str]
+    ) -> list[str]:
         """Names under which the chart renders the objects; all that are possible where its defaults tell nothing."""
-        names = _release_names(view, chart, refs, namespace)
+        names = list(dict.fromkeys((*running, *_release_names(view, chart, refs, namespace))))
         if not refs:
             return names[:1]
         for name in names:

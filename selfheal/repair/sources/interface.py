@@ -93,8 +93,19 @@ class Source(ABC):
     kind: ClassVar[Kind]
 
     @abstractmethod
-    def units(self, view: View, refs: Sequence[ObjectRef], path: str, namespace: str) -> Iterable[Unit]:
-        """Units below ``path`` that may render the objects."""
+    def units(
+        self,
+        view: View,
+        refs: Sequence[ObjectRef],
+        path: str,
+        namespace: str,
+        releases: Sequence[str] = (),
+    ) -> Iterable[Unit]:
+        """Units below ``path`` that may render the objects; ``releases`` are names that the running ones give."""
+
+    def stacked(self, view: View, unit: Unit) -> Iterable[Unit]:
+        """The unit with one more file of values, for where nothing says which are given."""
+        return ()
 
     @abstractmethod
     def render(self, view: View, unit: Unit) -> list[Object]:

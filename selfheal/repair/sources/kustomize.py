@@ -37,7 +37,14 @@ class Kustomize(Source):
         self._tools = tools
 
     @override
-    def units(self, view: View, refs: Sequence[ObjectRef], path: str, namespace: str) -> Iterable[Unit]:
+    def units(
+        self,
+        view: View,
+        refs: Sequence[ObjectRef],
+        path: str,
+        namespace: str,
+        releases: Sequence[str] = (),
+    ) -> Iterable[Unit]:
         folders = [folder for folder in kustomization.folders(view) if below(folder, path)]
         if path in folders and path:
             yield Unit("kustomize", path, namespace=namespace)

@@ -60,7 +60,14 @@ class Plain(Source):
     kind: ClassVar[Kind] = "plain"
 
     @override
-    def units(self, view: View, refs: Sequence[ObjectRef], path: str, namespace: str) -> Iterable[Unit]:
+    def units(
+        self,
+        view: View,
+        refs: Sequence[ObjectRef],
+        path: str,
+        namespace: str,
+        releases: Sequence[str] = (),
+    ) -> Iterable[Unit]:
         places: list[list[str]] = [[] for _ in refs]
         managed = managed_folders(view)
         if path in managed:
