@@ -9,8 +9,8 @@ from itertools import cycle
 
 from selfheal.repair.tools import Tools
 from tests.exam_repair.defects import ALL
+from tests.exam_repair.every import LAYOUTS
 from tests.exam_repair.exam import RIGHT, THEMES, Mark, Question, run
-from tests.exam_repair.layouts import LAYOUTS
 
 
 def main() -> None:

@@ -20,7 +20,8 @@ from selfheal.repair.tools import Tools
 from selfheal.repository.foldertree import open_tree
 from tests.exam_repair.application import THEMES, Object
 from tests.exam_repair.defects import NOTHING, SPEC, TEMPLATE, Defect, spoiled
-from tests.exam_repair.layouts import LAYOUTS, Files
+from tests.exam_repair.every import LAYOUTS
+from tests.exam_repair.layouts import Files
 from tests.exam_repair.play import changed, cluster, dump
 
 #: Marks. The first four are right. SOUND: the right field, whose value nobody can know, with one that does and is bounded.

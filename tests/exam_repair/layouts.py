@@ -29,6 +29,8 @@ class Layout:
     build: Callable[[str, int], Application]
     command: tuple[str, ...] = ()
     extra: Mapping[str, str] = field(default_factory=dict)
+    #: Renders a copy of the repository for a namespace, where no command does.
+    make: Callable[[Path, str], str] | None = None
 
     def files(self, app: Application) -> Files:
         """The repository, with what lies beside."""
@@ -36,7 +38,7 @@ class Layout:
 
     def render(self, files: Files, namespace: str) -> list[Object]:
         """What kubectl or Helm make of it; objects without a namespace get one."""
-        if not self.command:
+        if not self.command and self.make is None:
             found = []
             for path, data in sorted(files.items()):
                 if path.startswith(f"{self.path}/") and path.endswith((".yaml", ".yml", ".json")):
@@ -47,7 +49,8 @@ class Layout:
                     target = Path(folder) / path
                     target.parent.mkdir(parents=True, exist_ok=True)
                     target.write_bytes(data)
-                found = documents(_run(self.command, Path(folder), namespace))
+                make = self.make or (lambda root, space: _run(self.command, root, space))
+                found = documents(make(Path(folder), namespace))
         for obj in found:
             if obj["kind"] not in ("Namespace", "StorageClass"):
                 obj["metadata"].setdefault("namespace", namespace)
@@ -461,7 +464,7 @@ def _plain(theme: str, services: int) -> Application:
     return build(theme, services)
 
 
-def _bare(theme: str, services: int) -> Application:
+def bare(theme: str, services: int) -> Application:
     return build(theme, services, namespaced=False)
 
 
@@ -469,7 +472,7 @@ def _prefixed(theme: str, services: int) -> Application:
     return build(theme, services, "live-", namespaced=False)
 
 
-def _released(theme: str, services: int) -> Application:
+def released(theme: str, services: int) -> Application:
     return build(theme, services, namespaced=False, release=RELEASE)
 
 
@@ -479,23 +482,23 @@ LAYOUTS = {
     for layout in (
         Layout("plain", "deploy", _one_per_object, _plain),
         Layout("one", "k8s", _all_in_one, _plain),
-        Layout("crlf", "manifests", _crlf, _bare),
+        Layout("crlf", "manifests", _crlf, bare),
         Layout("json", "deploy", _json, _plain),
         Layout("list", "cluster", _list, _plain),
-        Layout("kustomize", "overlays/production", lambda app: Overlays(app).write(), _bare, _BUILD),
+        Layout("kustomize", "overlays/production", lambda app: Overlays(app).write(), bare, _BUILD),
         Layout("prefix", "overlays/production", lambda app: Overlays(app, "live-").write(), _prefixed, _BUILD),
-        Layout("helm", _CHART, lambda app: Chart(app, RELEASE).write(), _released, _HELM),
+        Layout("helm", _CHART, lambda app: Chart(app, RELEASE).write(), released, _HELM),
         Layout(
             "argo-helm", _CHART, lambda app: {
                 **Chart(app, RELEASE).write(),
                 "argocd/production.yaml": argo(_CHART, app.namespace, "values-production.yaml").encode(),
-            }, _released, _HELM,
+            }, released, _HELM,
         ),
         Layout(
             "argo-kustomize", "overlays/production", lambda app: {
                 **Overlays(app).write(),
                 "argocd/production.yaml": argo("overlays/production", app.namespace).encode(),
-            }, _bare, _BUILD,
+            }, bare, _BUILD,
         ),
     )
 }  # fmt: skip

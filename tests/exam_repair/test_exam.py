@@ -11,8 +11,8 @@ import pytest
 from selfheal.errors import ConfigurationProblem
 from selfheal.repair.tools import Tools
 from tests.exam_repair.defects import ALL
+from tests.exam_repair.every import LAYOUTS
 from tests.exam_repair.exam import ESCALATED, RIGHT, THEMES, WRONG, Question, run
-from tests.exam_repair.layouts import LAYOUTS
 
 #: Every so many questions of a layout are in the sample; those with programs that render cost more.
 SAMPLE = {"plain": 8, "crlf": 16, "json": 20, "list": 20, "one": 20, "kustomize": 33, "helm": 50}
