@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from selfheal.incidents.wording import spoken
+from selfheal.incidents.record import compact
+from selfheal.incidents.wording import repeats, sentence, spoken
 from selfheal.redaction import terminal
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ class Teller:
         title = f": {result.title}" if result.title and result.changes else ""
         self._block("decision", [words[result.decision] + title], style=_DECISION[result.decision])
         if result.decision != "propose":
-            self._block("why", [result.reason])
+            self._block("why", [sentence(result.reason)])
             root = found.root
             if root is not None and root.mitigation:
                 told = "by hand, until it is mended (what is synced from git may undo it):"
@@ -92,7 +93,7 @@ class Teller:
             value = f"{_short(item.before)} → {_short(item.after)}"
             self._block("field", [f"{spoken(item.field) or 'all'} of {item.object}", value])
             if item.origin:
-                self._block("from", [item.origin])
+                self._block("from", [sentence(item.origin)])
 
     def _diff(self, text: str) -> None:
         from rich.text import Text
@@ -124,7 +125,14 @@ def _cited(item: object) -> str:
     from selfheal.incidents.record import Evidence
 
     assert isinstance(item, Evidence)  # noqa: S101 - a finding's evidence is nothing else
-    value = "" if item.value is None or isinstance(item.value, dict | list) else f" = {_short(item.value)}"
+    if item.source == "event":
+        return f"event {item.value} on {item.object}: {item.message}"
+    if item.source == "log":
+        return f"log of {item.object}: {item.message}"
+    shown = not (
+        item.value is None or isinstance(item.value, dict | list) or repeats(item.message, item.value)
+    )
+    value = f" = {_short(item.value)}" if shown else ""
     where = f"{item.object} {spoken(item.field)}".rstrip()
     return f"{where}{value}: {item.message}" if item.message else f"{where}{value}"
 
@@ -218,5 +226,5 @@ def _without(command: list[str], *options: str) -> list[str]:
 
 
 def _short(value: object) -> str:
-    text = "(nothing)" if value is None else str(value)
+    text = "(nothing)" if value is None else value if isinstance(value, str) else compact(value)
     return text if len(text) <= _VALUE else text[: _VALUE - 1] + "…"

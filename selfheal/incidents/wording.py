@@ -5,6 +5,10 @@ from __future__ import annotations
 import re
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
+#: A pointer within a sentence. Others than these roots could be paths of files.
+_WITHIN = re.compile(r"(?<![\w/.~])/(?:spec|metadata|status)(?:/[\w.~=-]*[\w~=-])+")
+#: Characters of a value by which a message is seen to repeat it.
+_REPEATED = 60
 
 
 def counted(number: int, what: str) -> str:
@@ -31,3 +35,13 @@ def spoken(field: str) -> str:
         else:
             told += f'["{key}"]'
     return told
+
+
+def sentence(text: str) -> str:
+    """A sentence with the fields in it as people write them."""
+    return _WITHIN.sub(lambda found: spoken(found.group(0)), text)
+
+
+def repeats(message: str, value: object) -> bool:
+    """Whether a piece of evidence says its value in its message already."""
+    return isinstance(value, str) and bool(value) and value[:_REPEATED] in message

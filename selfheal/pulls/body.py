@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfheal.incidents.record import Analysis, Change, Evidence, RenderedChange
-from selfheal.incidents.wording import counted, spoken
+from selfheal.incidents.wording import counted, repeats, sentence, spoken
 from selfheal.pulls.names import hide
 from selfheal.redaction import markdown as escaped
 from selfheal.redaction import terminal
@@ -165,7 +165,8 @@ def _why(analysis: Analysis | None, limit: int) -> str:
 
 def _evidence(item: Evidence) -> str:
     told = f": {_prose(_cut(item.message, QUOTED))}" if item.message else ""
-    value = f" = {_code(_value(item.value))}" if item.source == "object" and item.value is not None else ""
+    shown = item.source == "object" and item.value is not None and not repeats(item.message, item.value)
+    value = f" = {_code(_value(item.value))}" if shown else ""
     field = f" {_code(spoken(item.field))}{value}" if item.field else ""
     return f"- {item.source}: {_code(str(item.object))}{field}{told}".replace("\n", " ")
 
@@ -175,7 +176,7 @@ def _changes(change: Change) -> str:
         return "## What changes\n\n" + (_prose(change.reason) or "See the difference.")
     rows = ["| object | field | before | after | the value comes from |", "|---|---|---|---|---|"]
     rows += [_row(item) for item in change.rendered]
-    reason = f"{_prose(_cut(change.reason, 1_500))}\n\n" if change.reason else ""
+    reason = f"{_prose(_cut(sentence(change.reason), 1_500))}\n\n" if change.reason else ""
     return f"## What changes\n\n{reason}" + "\n".join(rows)
 
 
@@ -185,7 +186,7 @@ def _row(item: RenderedChange) -> str:
         _code(spoken(item.field) or "all of it"),
         _code(_value(item.before)),
         _code(_value(item.after)),
-        _prose(_cut(item.origin or "the catalogue's rule for this fault", QUOTED)),
+        _prose(_cut(sentence(item.origin) or "the catalogue's rule for this fault", QUOTED)),
     ]
     # A line break would end the table's row.
     return "| " + " | ".join(" ".join(cell.split()) for cell in cells) + " |"
