@@ -16,7 +16,7 @@ from selfheal.actions import commands
 from selfheal.actions.inputs import read
 
 #: Stages that hold the signing key or may write to GitHub: what another job could have put into a cache never runs there.
-WITHOUT_CACHE = frozenset({"gate", "pr", "hand-over"})
+WITHOUT_CACHE = frozenset({"gate", "pr", "hand-over", "doctor-pr"})
 EXIT_INPUTS = 3
 
 

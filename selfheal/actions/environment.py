@@ -33,8 +33,13 @@ _VARIABLES = {
 KUBECONFIGS = {"kubeconfig": "SELFHEAL_KUBECONFIG", "dry-run-kubeconfig": "SELFHEAL_DRY_RUN_KUBECONFIG"}
 #: Inputs whose value the runner has to blank in every log.
 SECRET_INPUTS = ("jira-token", "github-token", "signing-key", "model-api-key")
-#: What passing an incident on needs: the token for the other repository, and where GitHub is.
-HAND_OVER_HOLDS = ("github_url", "github_token", "github_repository")
+#: What is no stage holds: passing an incident on the token for the other repository, and where GitHub is; the doctor what
+#: the stages do that read, and what those do that sign and write.
+_OTHERS_HOLD = {
+    "hand-over": ("github_url", "github_token", "github_repository"),
+    "doctor": HOLDS[Stage.ANALYZE],
+    "doctor-pr": ("github_url", "github_server_url", "github_token", "github_repository", "signing_key"),
+}
 #: Minutes a stage has where `timeout-minutes` says nothing: deploy waits for the rollout and then watches what runs.
 _MINUTES = {"deploy": 45, "pr": 30}
 _MINUTES_ELSE = 15
@@ -54,8 +59,12 @@ def variables(inputs: Inputs, environ: Mapping[str, str], folder: Path) -> dict[
     if inputs["config"]:
         given["SELFHEAL_CENTRAL_CONFIG"] = str(Path(inputs["config"]).resolve())
     given |= _times(inputs)
-    holds = HAND_OVER_HOLDS if inputs.stage == "hand-over" else HOLDS[Stage(inputs.stage)]
-    return environment_for(holds, given)
+    return environment_for(holds(inputs.stage), given)
+
+
+def holds(stage: str) -> tuple[str, ...]:
+    """The endpoint settings that whatever ``stage`` names may see."""
+    return _OTHERS_HOLD[stage] if stage in _OTHERS_HOLD else HOLDS[Stage(stage)]
 
 
 def _times(inputs: Inputs) -> dict[str, str]:

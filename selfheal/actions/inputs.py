@@ -14,8 +14,10 @@ from pathlib import Path
 from typing import Any
 
 PREFIX = "INPUT_"
-#: What ``stage`` may say: the six stages, and passing an incident on to the repository that owns its service.
-STAGES = ("coordinate", "analyze", "fix", "gate", "pr", "deploy", "hand-over")
+#: What ``stage`` may say besides the six stages: passing an incident on to the repository that owns its service, and the
+#: doctor, once with what the stages hold that read and once with what those hold that sign and write.
+DOCTORS = ("doctor", "doctor-pr")
+STAGES = ("coordinate", "analyze", "fix", "gate", "pr", "deploy", "hand-over", *DOCTORS)
 _KEY = re.compile(r"[A-Z][A-Z0-9_]{0,60}-[1-9][0-9]{0,18}")
 _REPOSITORY = re.compile(r"[A-Za-z0-9][A-Za-z0-9-]{0,38}/(?!\.{1,2}$)[A-Za-z0-9._-]{1,100}")
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]{0,200}")
@@ -35,6 +37,8 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "pr": ("model-api-key", "kubeconfig", "dry-run-kubeconfig"),
     "deploy": ("signing-key", "dry-run-kubeconfig"),
     "hand-over": ("jira-token", "signing-key", "model-api-key", "kubeconfig", "dry-run-kubeconfig"),
+    "doctor": ("signing-key", "dry-run-kubeconfig"),
+    "doctor-pr": ("jira-token", "model-api-key", "kubeconfig", "dry-run-kubeconfig"),
 }
 _NEEDS: dict[str, tuple[str, ...]] = {
     "coordinate": ("jira-token",),
@@ -44,6 +48,9 @@ _NEEDS: dict[str, tuple[str, ...]] = {
     "pr": ("jira-token", "incident", "signing-key", "github-token"),
     "deploy": ("jira-token", "incident", "kubeconfig"),
     "hand-over": ("incident", "repository", "github-token"),
+    # What is missing is a finding.
+    "doctor": (),
+    "doctor-pr": (),
 }
 _WRITE: dict[str, str] = {
     "jira-token": "jira-token: ${{ secrets.ATLASSIAN_TOKEN }}",
@@ -168,7 +175,7 @@ def _keys(inputs: Inputs, environ: Mapping[str, str]) -> tuple[tuple[str, ...], 
                 )
             ]  # fmt: skip
         given = [key]
-    if inputs.stage in STAGES and inputs.stage != "coordinate" and len(given) != 1:
+    if inputs.stage in STAGES and inputs.stage not in ("coordinate", *DOCTORS) and len(given) != 1:
         return (), [
             Problem(
                 "incident", f"The stage {inputs.stage} serves one incident; `incident` names {len(given) or 'none'}.",

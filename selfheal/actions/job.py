@@ -13,7 +13,7 @@ from typing import Any
 from selfheal.actions import commands, environment, kubeconfigs, patched, summary
 from selfheal.actions.check import EXIT_INPUTS
 from selfheal.actions.handing import hand_over
-from selfheal.actions.inputs import Inputs, read
+from selfheal.actions.inputs import DOCTORS, Inputs, read
 from selfheal.clock import Clock, SystemClock
 from selfheal.errors import Refused, SelfhealError
 from selfheal.incidents.errors import IncidentError
@@ -84,6 +84,7 @@ def _check_policy(inputs: Inputs) -> None:
 
 
 def _serve(job: Job) -> int:
+    from selfheal.actions.examining import examined
     from selfheal.redaction.logfilter import configure_logging
 
     configure_logging(Path("logs/selfheal.log"), job.inputs["log-level"] or "INFO")
@@ -95,6 +96,8 @@ def _serve(job: Job) -> int:
         return _finish(
             job, hand_over(job.inputs.keys[0], config.load(environ=job.variables), job.clock), None, ()
         )
+    if job.inputs.stage in DOCTORS:
+        return examined(job)
     return _stage(job)
 
 
@@ -115,7 +118,7 @@ def _coordinate(job: Job) -> int:
     for report in found.reports:
         _annotate(report)
     document = found.document()
-    path = _write_result(job, dispatcher.run_id, document)
+    path = written(job, dispatcher.run_id, document)
     commands.set_outputs(
         {
             "status": "ok" if found.items else "nothing-to-do",
@@ -190,7 +193,7 @@ def _untested(job: Job, manager: JSMStateManager, incident: Incident) -> int:
 def _finish(job: Job, report: StageReport, incident: Incident | None, diffs: Sequence[str]) -> int:
     """Annotation, outputs, summary, result file; the step's exit code."""
     _annotate(report)
-    path = _write_result(job, f"{report.key}-{job.inputs.stage}", {"schema_version": 1, **report.document()})
+    path = written(job, f"{report.key}-{job.inputs.stage}", {"schema_version": 1, **report.document()})
     record = incident.record if incident is not None else None
     pull = record.pull_request if record is not None else None
     commands.set_outputs(
@@ -244,7 +247,8 @@ def _use_kubeconfigs(job: Job, cluster: str) -> None:
             job.variables["SELFHEAL_CLUSTER"] = os.environ["SELFHEAL_CLUSTER"] = cluster
 
 
-def _write_result(job: Job, name: str, document: dict[str, Any]) -> Path:
+def written(job: Job, name: str, document: dict[str, Any]) -> Path:
+    """Where the result file now is, redacted."""
     from selfheal.redaction import redactor
     from selfheal.reports.result import write_result
 

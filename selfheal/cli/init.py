@@ -90,7 +90,8 @@ def init(
             if operations
             else "list your services in .selfheal.yml"
         )
-        click.echo(f"Then {listed}, commit, and run `selfheal doctor`.")
+        check = "run `selfheal doctor`" if operations else "start the workflow by hand with `doctor` ticked"
+        click.echo(f"Then {listed}, commit, and {check}: it says what is missing.")
     return 0
 
 

@@ -9,11 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 
 from selfheal.config.model import Mode, Service, Settings
+from selfheal.config.sources import ENDPOINT_VARIABLES, load
+from selfheal.errors import ConfigurationProblem
 
 Rule = Callable[[Any, Any], Any]
 _CAREFUL: tuple[Mode, ...] = ("observe", "propose", "heal")
@@ -150,6 +153,23 @@ def _decided(rule: Rule, name: str, above: BaseModel, below: BaseModel) -> Any:
     if rule is not _own and name not in below.model_fields_set:
         return getattr(above, name)
     return rule(getattr(above, name), getattr(below, name))
+
+
+def under(path: str, local: Settings, environ: Mapping[str, str]) -> Tightened:
+    """``local`` held to the operations repository's file at ``path``.
+
+    Raises ConfigurationProblem when that cannot be read.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationProblem(
+            f"The settings of the operations repository cannot be read at {path}.",
+            hint="SELFHEAL_CENTRAL_CONFIG has to name its .selfheal.yml.",
+        ) from error
+    endpoints = {variable for names in ENDPOINT_VARIABLES.values() for variable in names}
+    held = {name: value for name, value in environ.items() if name in endpoints}
+    return tightened(load(file_text=text, origin="the central settings", environ=held), local)
 
 
 def _asked_more(own: Any, decided: Any, rule: Rule) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,13 +21,14 @@ AREAS: tuple[tuple[str, Area], ...] = (
     ("model", others.model),
     ("signing key", others.signing_key),
 )
+EVERYTHING = tuple(area for area, _checks in AREAS)
 
 
-def examine(environ: Mapping[str, str], clock: Clock) -> Iterator[Check]:
-    """Yields each finding as soon as it is there. Never raises for what it finds."""
+def examine(environ: Mapping[str, str], clock: Clock, areas: Collection[str] = EVERYTHING) -> Iterator[Check]:
+    """Yields each finding of ``areas`` as soon as it is there. Never raises for what it finds."""
     yield from machine.checks(environ)
     try:
-        settings = config.load(file_text=_file_text(environ), environ=environ)
+        settings = _settings(environ)
     except ConfigurationProblem as error:
         yield Check(
             "configuration", "failed", error.message, "Nothing else can be checked without it.", error.hint
@@ -36,14 +37,22 @@ def examine(environ: Mapping[str, str], clock: Clock) -> Iterator[Check]:
     yield from machine.renderers(settings, environ)
     yield from others.configuration(settings)
     for area, checks in AREAS:
+        if area not in areas:
+            continue
         try:
             yield from checks(settings, clock)
         except SelfhealError as error:
             yield Check(area, "failed", error.message, "No stage that needs it can run.", error.hint)
 
 
-def _file_text(environ: Mapping[str, str]) -> str:
-    return config.read_file(Path(environ.get("SELFHEAL_REPOSITORY_DIR") or "."))
+def _settings(environ: Mapping[str, str]) -> Settings:
+    """As a stage would have them; in a service repository under the operations repository's."""
+    from selfheal.config.tighten import under
+
+    text = config.read_file(Path(environ.get("SELFHEAL_REPOSITORY_DIR") or "."))
+    settings = config.load(file_text=text, environ=environ)
+    central = environ.get("SELFHEAL_CENTRAL_CONFIG", "")
+    return under(central, settings, environ).settings if central else settings
 
 
 def exit_code(checks: list[Check]) -> int:

@@ -102,6 +102,11 @@ def _filled(name: str, site: Site, operations: str) -> str:
     line = f"      # The repository whose .selfheal.yml is the policy here.\n      operations-repository: {operations}\n"
     for mark, value in {
         "@@RULES@@": _template("readme-rules-service.md" if operations else "readme-rules.md"),
+        # A service repository's settings are the operations repository's, which a job of the doctor does not have.
+        "@@DOCTOR_INPUT@@\n": "" if operations else _template("workflow-doctor-input.yml") + "\n",
+        "@@NOT_DOCTOR@@": "" if operations else " && inputs.doctor != true",
+        "@@DOCTOR@@": "" if operations else _template("workflow-doctor.yml"),
+        "@@DOCTOR_WORKFLOW@@": workflow("doctor.yml"),
         "@@PROJECT@@": site.project,
         "@@WORKFLOW@@": workflow("heal.yml"),
         "@@MINUTES@@": _minutes(site.repository),

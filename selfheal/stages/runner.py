@@ -17,7 +17,6 @@ from selfheal import config, progress
 from selfheal.clock import Clock, SystemClock
 from selfheal.config import Settings
 from selfheal.errors import (
-    ConfigurationProblem,
     Conflict,
     CredentialProblem,
     NeedsPerson,
@@ -35,7 +34,6 @@ from selfheal.stages.report import Outcome, StageReport
 from selfheal.stages.work import Waiting, Work
 
 LOGGER = logging.getLogger(__name__)
-_ENDPOINTS = frozenset(variable for names in config.ENDPOINT_VARIABLES.values() for variable in names)
 
 
 def settings_of(environ: Mapping[str, str]) -> Settings:
@@ -54,17 +52,9 @@ def settings_of(environ: Mapping[str, str]) -> Settings:
 
 def _under(central: str, settings: Settings, environ: Mapping[str, str]) -> Settings:
     """A service repository's settings, which may only tighten those of the operations repository."""
-    from selfheal.config.tighten import tightened
+    from selfheal.config.tighten import under
 
-    try:
-        text = Path(central).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationProblem(
-            f"The settings of the operations repository cannot be read at {central}.",
-            hint="SELFHEAL_CENTRAL_CONFIG has to name its .selfheal.yml.",
-        ) from error
-    held = {name: value for name, value in environ.items() if name in _ENDPOINTS}
-    result = tightened(config.load(file_text=text, origin="the central settings", environ=held), settings)
+    result = under(central, settings, environ)
     if result.refused:
         progress.emit("note", text=f"Not loosened here: {', '.join(result.refused)}.")
     return result.settings

@@ -39,10 +39,10 @@ def test_each_stage_sees_its_own_credentials_and_no_other_variable_of_the_job(st
     inputs, environ = given(stage)
     got = variables(inputs, environ, tmp_path)
     text = " ".join(got.values())
-    assert ("the-github-token" in text) is (stage in ("pr", "hand-over"))
-    assert ("s" * 40 in text) is (stage in ("gate", "pr"))
-    assert ("the-model-key" in text) is (stage in ("analyze", "fix", "deploy"))
-    assert ("the-jira-token" in text) is (stage != "hand-over")
+    assert ("the-github-token" in text) is (stage in ("pr", "hand-over", "doctor-pr"))
+    assert ("s" * 40 in text) is (stage in ("gate", "pr", "doctor-pr"))
+    assert ("the-model-key" in text) is (stage in ("analyze", "fix", "deploy", "doctor"))
+    assert ("the-jira-token" in text) is (stage not in ("hand-over", "doctor-pr"))
     assert not {"AWS_SECRET_ACCESS_KEY", "ACTIONS_RUNTIME_TOKEN", "GITHUB_ENV", "GITHUB_OUTPUT"} & set(got)
     assert not [name for name in got if name.startswith("INPUT_")]
     assert got["SELFHEAL_JIRA_PROJECT"] == "INC"

@@ -93,7 +93,7 @@ def test_tests_that_did_not_run_keep_the_gate_from_signing(world, step):
 
 
 def test_coordinating_lists_what_waits_and_leaves_nothing_in_the_checkout(world, step):
-    kubeconfig = (world.folder / "kubeconfig").read_text()
+    kubeconfig = Path(world.environ()["SELFHEAL_KUBECONFIG"]).read_text()
     (first, *_others) = world.incidents
     code, log, outputs, summary = step("coordinate", incident=first, kubeconfig=kubeconfig)
     assert code == 0, log
@@ -136,3 +136,34 @@ def test_a_policy_that_was_replaced_on_the_way_is_refused(world, step):
     )
     assert code == 1
     assert "not the ones that were fetched" in log
+
+
+@pytest.mark.parametrize("clusters", [1, 2])
+def test_the_doctor_says_of_the_reading_stages_what_is_missing_and_how_to_mend_it(world, step, clusters):
+    one = Path(world.environ()["SELFHEAL_KUBECONFIG"]).read_text()
+    given = one if clusters == 1 else json.dumps({"east": one, "west": one.replace("127.0.0.1", "127.0.0.2")})
+    code, log, outputs, summary = step("doctor", kubeconfig=given, **{"model-api-key": ""})
+    assert "| ✅ | jira | project INC can be searched" in summary
+    assert "| github |" not in summary
+    if clusters == 1:
+        assert (code, outputs["status"]) == (0, "ok")
+        assert "| ✅ | kubernetes | the account may read every kind" in summary
+    else:
+        assert (code, outputs["status"]) == (3, "failed")
+        assert "| ✅ | kubernetes east |" in summary
+        assert "| ❌ | kubernetes west |" in summary
+        assert "::error title=selfheal doctor%3A kubernetes west::" in log
+    assert not [line for line in world.jira.requests if line["method"] not in ("GET", "POST")]
+
+
+def test_the_doctor_says_of_the_writing_stages_what_is_missing_and_how_to_mend_it(world, step):
+    token = {"github-token": world.github.bot_token, "jira-token": "", "jira-url": ""}
+    code, log, outputs, summary = step("doctor-pr", **token)
+    assert "may write to" in summary
+    assert "::warning title=selfheal doctor%3A signing key::" in log
+    assert "openssl rand" in log
+    assert (code, outputs["exit-code"]) == (0, "0")
+    assert world.github.bot_token not in summary
+    code, log, _outputs, _summary = step("doctor-pr", **token | {"github-token": "wrong-token-of-nobody"})
+    assert code == 3
+    assert "::error title=selfheal doctor%3A github::" in log

@@ -87,6 +87,18 @@ def test_a_run_by_hand_may_write_nothing(second_repository):
         assert "heal/coordinate" in ran.jobs()
 
 
+def test_the_doctor_is_started_by_hand_and_heals_nothing(second_repository):
+    with second_repository("catalog-out-of-memory") as runner:
+        (key,) = runner.world.incidents
+        ran = runner.run("workflow_dispatch", {"inputs": {"doctor": "true"}})
+        assert ran.jobs() == {
+            "doctor/Jira, cluster, model": "succeeded",
+            "doctor/GitHub, signing key": "succeeded",
+        }, ran.text[-6000:]
+        assert "may read every kind that is built in" in ran.text
+        assert not runner.world.jira.store.issues[key].properties
+
+
 def test_a_hostile_checkout_finds_and_changes_nothing(second_repository):
     def with_tests(text):
         return text.replace(

@@ -12,7 +12,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from selfheal.actions.check import WITHOUT_CACHE
-from selfheal.actions.environment import HAND_OVER_HOLDS
+from selfheal.actions.environment import holds
 from selfheal.actions.inputs import FOREIGN, STAGES
 from selfheal.incidents.states import Stage
 from selfheal.init.home import HOME
@@ -39,6 +39,8 @@ TABLE = {
     ("heal-incident", "gate"): (READ, JIRA | {"signing-key", "dry-run-kubeconfig"}),
     ("heal-incident", "pr"): (PR, JIRA | APP | {"signing-key"}),
     ("heal-incident", "deploy"): (READ, JIRA | {"kubeconfig", "model-api-key"}),
+    ("doctor", "reads"): (READ, JIRA | {"kubeconfig", "model-api-key"}),
+    ("doctor", "writes"): (PR, APP | {"signing-key"}),
     ("ci", "checks"): (READ, set()),
     ("release", "checks"): (READ, set()),
     ("release", "move-major-tag"): ({"contents": "write"}, set()),
@@ -164,9 +166,8 @@ def test_the_action_refuses_what_the_stage_does_not_hold():
         "jira-token": "jira_token",
     }
     for stage in STAGES:
-        holds = HAND_OVER_HOLDS if stage == "hand-over" else HOLDS[Stage(stage)]
         for name, setting in variable.items():
-            assert (name in FOREIGN[stage]) is (setting not in holds), (stage, name)
+            assert (name in FOREIGN[stage]) is (setting not in holds(stage)), (stage, name)
     assert {stage for stage in Stage if {"signing_key", "github_token"} & set(HOLDS[stage])} <= WITHOUT_CACHE
 
 
