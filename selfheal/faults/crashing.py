@@ -12,6 +12,7 @@ from selfheal.cluster.times import parse
 from selfheal.cluster.workloads import Container, Workload, state, statuses
 from selfheal.faults.evidence import of_log, on_object, seconds_before
 from selfheal.faults.probing import killed, lived, restarts
+from selfheal.faults.unheard import ended_by, silent
 from selfheal.incidents.record import Evidence
 
 #: Seconds a container must run again for its last end to be history, and for one that ends now and then.
@@ -57,7 +58,9 @@ def crash(snapshot: Snapshot, container: Container, pod: Object) -> Crash | None
     if not isinstance(code, int) or (where == "state" and code == 0):
         return None
     by_probe = any(
-        killed(snapshot, pod, container.name, probe) for probe in ("livenessProbe", "startupProbe")
+        killed(snapshot, pod, container.name, probe)
+        or (silent(snapshot, pod) and ended_by(pod, container, probe))
+        for probe in ("livenessProbe", "startupProbe")
     )
     if by_probe and code in ORDERED:
         return None

@@ -8,7 +8,8 @@ the probe fails, and after some rounds waits longer each time (CrashLoopBackOff)
 The kubelet says that it ended the container because the liveness probe failed (or the container restarted while
 that probe failed), and the probe's newest failure is: 404, 401, 403 or 405 (path); refused on a port that the
 container does not have (port); another protocol (protocol); no answer in time, or refused with a start delay or
-threshold that is tighter than it was, or tight in itself (timing).
+threshold that is tighter than it was, or tight in itself (timing). Where no event about the pod is left, a container
+that was told to stop just when the probe had run out of attempts was ended by it, and specs say which field is wrong.
 
 # How it is told from its neighbours
 A program that ends by itself leaves no `Killing` event of the probe. Killed for memory is `OOMKilled`. Refused
@@ -58,7 +59,8 @@ from selfheal.faults.probing import (
     probe_remedy,
     restarts,
 )
-from selfheal.incidents.record import Target
+from selfheal.faults.unheard import asks_wrongly, ended_by, silent
+from selfheal.incidents.record import Evidence, Target
 
 #: Seconds between failures, and failures, below which a probe is tight in itself (the defaults are 10 and 3).
 TIGHT_PERIOD = 2
@@ -100,6 +102,13 @@ def _examine(
     if status.get("ready") is True and not restarts(status):
         return None
     failed = failures(snapshot, pod, container.name, section)
+    if not failed and silent(snapshot, pod) and restarts(status) and ended_by(pod, container, section):
+        verdict = asks_wrongly(snapshot, workload, container, section, pod) or _tight(container, section, ())
+        if verdict is None:
+            return None
+        return probe_finding(
+            LivenessProbeMisconfigured.id, snapshot, workload, container, section, pod, verdict
+        )
     if not failed or state(status, "terminated", "lastState").get("reason") == "OOMKilled":
         return None
     kill = killed(snapshot, pod, container.name, section)
@@ -162,17 +171,26 @@ def _timing(
             if isinstance(was, int) and was > now and (slow or word != "timeoutSeconds"):
                 why = f"{word} is {now} and was {was}"
                 return Verdict("timing", word, 0.95, why, (), told)
-    period, threshold = number(probe.get("periodSeconds"), 10), number(probe.get("failureThreshold"), 3)
     if slow:
         return Verdict("timing", "timeoutSeconds", 0.78, "the program does not answer in time", (), told)
+    if (tight := _tight(container, section, told)) is not None:
+        return tight
+    period, threshold = number(probe.get("periodSeconds"), 10), number(probe.get("failureThreshold"), 3)
+    if number(probe.get("initialDelaySeconds")) > 0:
+        delay = number(probe.get("initialDelaySeconds"))
+        why = f"the program is not up {delay + period * threshold} s after its start"
+        return Verdict("timing", "initialDelaySeconds", 0.85, why, (), told)
+    return None
+
+
+def _tight(container: Container, section: str, told: tuple[Evidence, ...]) -> Verdict | None:
+    """Whether the probe is tighter than a program can be expected to meet."""
+    probe = probe_of(container, section)
+    period, threshold = number(probe.get("periodSeconds"), 10), number(probe.get("failureThreshold"), 3)
     if threshold <= TIGHT_THRESHOLD:
         why = f"{threshold} failure ends the program"
         return Verdict("timing", "failureThreshold", 0.9, why, (), told)
     if period <= TIGHT_PERIOD:
         why = f"it fails {threshold} times within {period * threshold} s of the start"
         return Verdict("timing", "periodSeconds", 0.9, why, (), told)
-    if number(probe.get("initialDelaySeconds")) > 0:
-        delay = number(probe.get("initialDelaySeconds"))
-        why = f"the program is not up {delay + period * threshold} s after its start"
-        return Verdict("timing", "initialDelaySeconds", 0.85, why, (), told)
     return None

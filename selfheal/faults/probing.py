@@ -127,7 +127,7 @@ def judge(
     if moved is not None and code is None:
         why = "the port that it asks for by name is not what it was"
         return Verdict("port", f"{handler}/port", 0.95, why, (moved.value,), told, moved)
-    if _NO_PORT.search(text) or _unknown_name(container, probe, handler):
+    if _NO_PORT.search(text) or unknown_name(container, probe, handler):
         names = tuple(name for name, _number in declared_ports(container) if name)
         return Verdict("port", f"{handler}/port", 0.95, "no port of the container has that name", names, told)
     if code is not None:
@@ -135,7 +135,7 @@ def judge(
     if _OTHER_PROTOCOL.search(text):
         return _by_protocol(container, section, probe, handler, text, told)
     if "connection refused" in text or "connection reset" in text:
-        return _by_port(snapshot, workload, container, section, probe, handler, pod, told)
+        return by_port(snapshot, workload, container, section, probe, handler, pod, told)
     if handler == "exec" and _WRONG_COMMAND.search(text):
         return Verdict("command", "exec/command", 0.85, "its command cannot be run in the image", (), told)
     if _TIMEOUT.search(text):
@@ -144,14 +144,15 @@ def judge(
         tighter = before is not None and number(before[0]) > now
         port = pointer.resolve(probe, f"/{handler}/port")
         if port is not None and _number(container, port) not in {n for _name, n in declared_ports(container)}:
-            return _by_port(snapshot, workload, container, section, probe, handler, pod, told)
+            return by_port(snapshot, workload, container, section, probe, handler, pod, told)
         return Verdict(
             "timing", "timeoutSeconds", 0.9 if tighter else 0.55, f"no answer within {now} s", (), told
         )
     return None
 
 
-def _unknown_name(container: Container, probe: dict[str, Any], handler: str) -> bool:
+def unknown_name(container: Container, probe: dict[str, Any], handler: str) -> bool:
+    """Whether a probe asks for a port by a name that no port of the container has."""
     port = pointer.resolve(probe, f"/{handler}/port")
     return isinstance(port, str) and not port.isdecimal() and _number(container, port) is None
 
@@ -234,7 +235,7 @@ def _by_protocol(
     return Verdict("protocol", f"{handler}/port", 0.7, "the port speaks another protocol", (), told)
 
 
-def _by_port(
+def by_port(
     snapshot: Snapshot,
     workload: Workload,
     container: Container,
@@ -244,6 +245,7 @@ def _by_port(
     pod: Object,
     told: tuple[Evidence, ...],
 ) -> Verdict | None:
+    """Whether nothing listens on the port that a probe asks, by what is declared, heard in the log, and was."""
     asked = _number(container, pointer.resolve(probe, f"/{handler}/port"))
     if asked is None:
         return None

@@ -8,7 +8,8 @@ and the Service has no endpoints.
 A container of the current template runs and is not ready, and the kubelet's newest word on its readiness
 probe is: 404, 401, 403 or 405 (path); refused on a port that the container does not have (port); an answer in
 another protocol, or TLS where there is none (protocol); no answer in time (timing). A start delay far beyond
-the time the pod runs, and beyond what it was before, is timing as well.
+the time the pod runs, and beyond what it was before, is timing as well. Where no event about the pod is left, its
+ports, an older template with the same image, and the other probe of the container say whether this one asks wrongly.
 
 # How it is told from its neighbours
 A program that restarts crashes or is killed: look there first. 500 and 503 come from the program itself,
@@ -48,6 +49,7 @@ from selfheal.cluster.workloads import (
 from selfheal.faults.evidence import seconds_before
 from selfheal.faults.interface import Fault, Finding, Remedy
 from selfheal.faults.probing import Verdict, failures, judge, probe_fields, probe_finding, probe_remedy
+from selfheal.faults.unheard import asks_wrongly, silent
 from selfheal.incidents.record import Target
 
 #: A container that restarted within these seconds before the snapshot is starting or crashing, not misprobed
@@ -102,11 +104,18 @@ def _examine(
             verdict = judge(snapshot, workload, container, "readinessProbe", probe, pod, last)
     else:
         verdict = _delayed(snapshot, workload, container, probe, up)
+        if verdict is None and silent(snapshot, pod) and up is not None and up > _patience(probe):
+            verdict = asks_wrongly(snapshot, workload, container, "readinessProbe", pod)
     if verdict is None:
         return None
     return probe_finding(
         ReadinessProbeMisconfigured.id, snapshot, workload, container, "readinessProbe", pod, verdict
     )
+
+
+def _patience(probe: dict[str, Any]) -> float:
+    """Seconds after which a program that would answer this probe has been asked and has answered."""
+    return max(number(probe.get("initialDelaySeconds")) + 3 * number(probe.get("periodSeconds"), 10), 60)
 
 
 def _crashes(status: dict[str, Any]) -> bool:

@@ -50,6 +50,7 @@ from selfheal.faults.liveness_probe_misconfigured import TIGHT_PERIOD, TIGHT_THR
 from selfheal.faults.moved_port import moved_port
 from selfheal.faults.ports import declared_ports
 from selfheal.faults.probing import failures, killed, lived, restarts
+from selfheal.faults.unheard import ended_by, silent
 from selfheal.incidents.record import Target
 
 #: What a new startup probe allows, in seconds between attempts, and attempts.
@@ -104,9 +105,10 @@ def _examine(snapshot: Snapshot, workload: Workload, container: Container, pod: 
         return None
     kill = killed(snapshot, pod, container.name, section)
     failed = failures(snapshot, pod, container.name, section)
-    if not failed or not (kill or restarts(status)):
+    unheard = not failed and silent(snapshot, pod) and ended_by(pod, container, section)
+    if not (failed or unheard) or not (kill or restarts(status)):
         return None
-    text = text_of(failed[0])
+    text = text_of(failed[0]) if failed else "refused"
     if "refused" not in text or not _asks_own_port(container, probe) or not _ended_by_order(status):
         return None
     ports = (mapping(probe.get(handler)).get("port") for handler in _HANDLERS)
@@ -134,7 +136,7 @@ def _examine(snapshot: Snapshot, workload: Workload, container: Container, pod: 
     if ran is not None and ran > allowed + 2 * period + 60:
         # It was up for a while: this is no start.
         return None
-    evidence = [of_event(failed[0])]
+    evidence = [of_event(failed[0])] if failed else []
     if kill is not None:
         evidence.append(of_event(kill))
     where = workload.at(f"{container.pointer}/{section}")
@@ -148,7 +150,7 @@ def _examine(snapshot: Snapshot, workload: Workload, container: Container, pod: 
         variant="budget" if startup else "missing",
         object=workload.ref,
         container=container.name,
-        confidence=0.95 if had or kill is not None else 0.8,
+        confidence=0.75 if unheard else 0.95 if had or kill is not None else 0.8,
         summary=(
             f"{container.name} of {workload.ref} is killed after about {allowed} s, before it is up; "
             f"{'its startup probe gives it too little time' if startup else 'no startup probe holds the liveness probe back'}."

@@ -131,7 +131,9 @@ def test_lookalike_failed_while_starting_and_is_ready() -> None:
 
 
 def test_lookalike_event_of_an_earlier_pod_of_the_name() -> None:
-    cluster = cluster_with(probing(http(8081)), "")
-    event = cluster.event("api-new-0", "Unhealthy", REFUSED)
+    cluster = cluster_with(probing(http()), "")
+    event = cluster.event(
+        "api-new-0", "Unhealthy", "Readiness probe failed: HTTP probe failed with statuscode: 404"
+    )
     event["involvedObject"]["uid"] = "another"
     assert not found(cluster)
