@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from selfheal.config import Settings
-from selfheal.errors import NeedsPerson, SelfhealError
+from selfheal.errors import ConfigurationProblem, NeedsPerson, SelfhealError
 from selfheal.incidents.record import (
     Analysis,
     ObjectRef,
@@ -118,6 +118,8 @@ def judged(
         (before, after), fields = rendered.differing(), rendered.fields()
         if len(fields) > MOST:
             raise ContractBroken(f"{len(fields)} rendered fields change; {MOST} are allowed.")
+    except ConfigurationProblem:
+        raise
     except SelfhealError as error:
         broken = PolicyVerdict(rule="render-contract", passed=False, detail=error.message[:400])
         # What the files alone say is told as well.

@@ -13,7 +13,7 @@ from datetime import datetime
 
 from selfheal.clock import SystemClock
 from selfheal.config import Settings
-from selfheal.errors import NeedsPerson, Refused, SelfhealError
+from selfheal.errors import ConfigurationProblem, NeedsPerson, Refused, SelfhealError
 from selfheal.incidents.errors import ProofRefused
 from selfheal.incidents.proofs import GateSigned, Proof
 from selfheal.incidents.record import (
@@ -63,7 +63,10 @@ def judge(
     now: datetime | None = None,
     free: bool = False,
 ) -> tuple[PolicyVerdict, ...]:
-    """One verdict a rule. The first rules that fail end it: what cannot be derived or proven is not judged further."""
+    """One verdict a rule. The first rules that fail end it: what cannot be derived or proven is not judged further.
+
+    Raises ConfigurationProblem where a program that renders is missing.
+    """
     return _judged(
         tree,
         patch,
@@ -141,6 +144,9 @@ def _judged(
                 hint="The incident's record alone says so; a person has to judge the value.",
             )
         unless_past_forbids(tree, derived, settings, now, tried)
+    except ConfigurationProblem:
+        # A renderer that is not installed says nothing about the change.
+        raise
     except SelfhealError as error:
         return _Judged((*passed, _failed("remedy", error)))
     passed.append(PolicyVerdict(rule="remedy", passed=True, detail=str(derived.located.unit)[:400]))

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from selfheal.config import Settings
-from selfheal.errors import Refused
+from selfheal.errors import ConfigurationProblem, Refused
 from selfheal.incidents.errors import ProofRefused
 from selfheal.incidents.proofs import GateSigned
 from selfheal.incidents.record import (
@@ -359,3 +359,19 @@ def test_a_hook_that_is_edited_freely_is_listed(git: Path, tools: Tools) -> None
     assert [(item.object.kind, item.after) for item in proof.change.rendered] == [
         ("Pod", "ghcr.io/acme/hook:2")
     ]
+
+
+@pytest.mark.parametrize("free", [False, True])
+def test_a_renderer_that_is_not_installed_is_no_verdict_on_the_change(git: Path, free: bool) -> None:
+    (git / "kustomization.yaml").write_text("resources: [cart.yaml]\n")
+    commit(git, MANIFEST)
+    tree = WorkTree(git)
+    after = MANIFEST.replace("128Mi", "256Mi").encode()
+    entry = patch_file("cart.yaml", "100644", MANIFEST.encode(), after)
+    patch = pack(Envelope("acme/shop", "OPS-1", 1, tree.base_sha, (entry,)))
+    with pytest.raises(ConfigurationProblem, match="kubectl was not found"):
+        judge(
+            tree, patch, settings=Settings.model_validate({"policy": {"code_changes": True}}), analysis=oom(), now=NOW,
+            tools=Tools(kubectl=str(git / "nowhere")), free=free,
+            target=Target(namespace="shop", kind="Deployment", name="cart"),
+        )  # fmt: skip
