@@ -9,11 +9,12 @@ import pytest
 
 from selfheal.errors import NeedsPerson
 from selfheal.incidents.record import ObjectRef
+from selfheal.repair.environments import Relatives
 from selfheal.repair.locate import Located, Locator
 from selfheal.repair.tools import Tools
 from selfheal.repair.view import View
 from selfheal.repository.foldertree import FolderTree
-from tests.repair.support import solved
+from tests.repair.support import found, solved
 
 Make = Callable[[dict[str, str]], FolderTree]
 CART = ObjectRef(kind="Deployment", namespace="shop", name="shop-cart")
@@ -178,3 +179,29 @@ def test_files_of_values_that_count_together_are_found(repository: Make, tools: 
     }  # fmt: skip
     unit = Locator(view, tools, live=lambda ref: obj if ref == CART else None).find([CART], "").unit
     assert set(unit.values) == {"chart/values-common.yaml", "chart/values-test.yaml"}
+
+
+def test_a_dependency_that_lies_beside_the_chart_is_edited_where_it_lies(
+    repository: Make, tools: Tools
+) -> None:
+    files = {
+        "umbrella/Chart.yaml": ABOUT + "dependencies:\n- {name: cart, alias: basket, version: 1.0.0, repository: 'file://../parts/cart'}\n",
+        "umbrella/values.yaml": "basket:\n  port: 8081\n",
+        "parts/cart/Chart.yaml": ABOUT.replace("shop", "cart"),
+        "parts/cart/values.yaml": "port: 80\nhost: bd\n",
+        "parts/cart/templates/cart.yaml": workload(
+            "        ports: [{containerPort: {{ .Values.port }}}]\n        env: [{name: HOST, value: {{ .Values.host }}}]\n"
+        ),
+    }  # fmt: skip
+    tree = repository(files)
+    for wanted, path, old, new in (
+        ((PORT, 8080), "umbrella/values.yaml", "8081", "8080"),
+        ((HOST, "db"), "parts/cart/values.yaml", "bd", "db"),
+        ((f"{BOX}/image", "acme/cart:2"), "parts/cart/templates/cart.yaml", "cart:1", "cart:2"),
+    ):
+        assert solved(tree, tools, CART, wanted) == {path: files[path].replace(old, new)}
+    other = {path.replace("umbrella", "kiosk"): text.replace("8081", "9090") for path, text in files.items()}
+    tree = repository(files | other)
+    locator, located = found(tree, CART, tools, path="umbrella")
+    changes = {"parts/cart/values.yaml": b"port: 80\nhost: db\n"}
+    assert [unit.path for unit in Relatives(locator, located, ()).reached(changes)] == ["kiosk"]

@@ -20,6 +20,7 @@ from selfheal.repair.edits.file import decode
 from selfheal.repair.goal import Goal
 from selfheal.repair.objects import Object, is_hook, load, ref
 from selfheal.repair.sources import charts, templates
+from selfheal.repair.sources.dependencies import beside, real
 from selfheal.repair.sources.interface import Attempt, Kind, Source, SourceUnreadable, Unit
 from selfheal.repair.sources.layers import inline_content
 from selfheal.repair.tools import RenderFailed, Tools
@@ -112,7 +113,7 @@ class Helm(Source):
             raise
 
     def _output(self, view: View, unit: Unit, *, hooks: bool = False, checked: bool = False) -> str:
-        files = view.read_many(self._copied(view, unit))
+        files = self._files(view, unit)
         missing = [path for path in unit.values if path not in files]
         if missing:
             raise SourceUnreadable(
@@ -174,8 +175,18 @@ class Helm(Source):
 
     def _copied(self, view: View, unit: Unit) -> frozenset[str]:
         """What is there when the chart is rendered: a template may read any file of its chart."""
-        chart = (path for path in view.files() if below(path, unit.path))
+        folders = (unit.path, *beside(view, unit.path).values())
+        chart = (path for path in view.files() if any(below(path, folder) for folder in folders))
         return frozenset({*chart, *unit.values, *(item.path for item in unit.inline)})
+
+    def _files(self, view: View, unit: Unit) -> dict[str, bytes]:
+        """The files of the copy, dependencies that lie beside the chart in it too."""
+        files = view.read_many(self._copied(view, unit))
+        for place, folder in beside(view, unit.path).items():
+            files |= {
+                place + path.removeprefix(folder): data for path, data in files.items() if below(path, folder)
+            }
+        return files
 
     @override
     def attempts(self, view: View, unit: Unit, goals: Sequence[Goal]) -> Iterator[Attempt]:
@@ -193,13 +204,24 @@ class Helm(Source):
         yield from charts.attempts(view, unit, goals, objects, trial)
         yield from charts.content_files(view, unit, goals)
         sources = templates.source_of(output)
-        folder = unit.path.rpartition("/")[0]
+        folder, others = unit.path.rpartition("/")[0], beside(view, unit.path)
         for wanted in dict.fromkeys(goal.object for goal in goals):
             obj = next((item for item in objects if ref(item, wanted.namespace) == wanted), {})
             own = [goal for goal in goals if goal.object == wanted]
             named = sources.get((wanted.kind, wanted.name), "")
             # Helm names templates by the chart's name, which need not be its folder's.
             paths = [f"{unit.path}/{named.partition('/')[2]}".lstrip("/"), f"{folder}/{named}".lstrip("/")]
+            paths = [path for item in paths if view.read(path := real(item, others)) is not None]
+            if not paths:
+                # A subchart under an alias: Helm names the alias, not the folder.
+                tail = f"/templates/{named.partition('/templates/')[2]}"
+                folders = (unit.path, *others.values())
+                files = (
+                    file
+                    for item in folders
+                    for file in templates.template_files(view, item, (".yaml", ".yml"))
+                )
+                paths = [file for file in files if file.endswith(tail)]
             for path in dict.fromkeys((*paths, *templates.template_files(view, unit.path, (".tpl",)))):
                 yield from templates.attempts(view, unit.path, path, own, obj)
 
@@ -208,14 +230,24 @@ class Helm(Source):
         for file in _values(view, unit.path):
             if file not in unit.values:
                 yield Unit("helm", unit.path, values=(file,), release=unit.release, namespace=unit.namespace)
+        parts = set(beside(view, unit.path).values())
+        for chart in _charts(view) if parts else ():
+            if chart != unit.path and parts & set(beside(view, chart).values()):
+                yield Unit("helm", chart, release=unit.release, namespace=unit.namespace)
 
 
 def _charts(view: View) -> list[str]:
-    """Folders of charts that are deployed themselves: no subcharts, no libraries."""
+    """Folders of charts that are deployed themselves: no subcharts, no dependencies of others, no libraries."""
     found = []
+    names = [path.rpartition("/")[0] for path in view.files() if path.rpartition("/")[2] == "Chart.yaml"]
+    used = {folder for name in names for folder in beside(view, name).values()}
     for path in view.files():
         folder, _, name = path.rpartition("/")
-        if name != "Chart.yaml" or ("/charts/" in f"/{folder}/" and _inside_chart(view, folder)):
+        if (
+            name != "Chart.yaml"
+            or folder in used
+            or ("/charts/" in f"/{folder}/" and _inside_chart(view, folder))
+        ):
             continue
         try:
             text = decode(path, view.read(path) or b"")

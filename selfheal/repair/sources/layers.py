@@ -13,6 +13,7 @@ from selfheal.errors import SelfhealError
 from selfheal.repair.edits.file import decode
 from selfheal.repair.edits.nodes import EditRefused, parse, typed, value_of
 from selfheal.repair.edits.splice import Text
+from selfheal.repair.sources.dependencies import beside, content
 from selfheal.repair.sources.interface import InlineValues, Unit
 from selfheal.repair.view import View
 
@@ -110,9 +111,9 @@ def layers(view: View, unit: Unit) -> list[Layer]:
     """From the weakest to the strongest: subcharts' defaults, the chart's, the given files, what stands inline."""
     chart, values = unit.path, unit.values
     found = [
-        Layer(path, prefix, _content(view, path), False) for path, prefix in _defaults(view, chart, (), 0)
+        Layer(path, prefix, content(view, path), False) for path, prefix in _defaults(view, chart, (), 0)
     ]
-    given = [Layer(path, (), _content(view, path), True) for path in values]
+    given = [Layer(path, (), content(view, path), True) for path in values]
     named = {layer.path for layer in given}
     inline = [Layer(item.path, (), inline_content(view, item), True, item) for item in unit.inline]
     return [layer for layer in found if layer.path not in named] + given + inline
@@ -158,9 +159,11 @@ def _defaults(view: View, chart: str, prefix: Path, depth: int) -> Iterator[tupl
             if path.startswith(below) and path.endswith("/Chart.yaml")
         }
     )
+    here = f"{chart}/charts" if chart else "charts"
+    folders += [folder for place, folder in beside(view, chart).items() if place.rpartition("/")[0] == here]
     aliases = _aliases(view, chart)
     for folder in folders:
-        name = str(_content(view, f"{folder}/Chart.yaml").get("name") or folder.rpartition("/")[2])
+        name = str(content(view, f"{folder}/Chart.yaml").get("name") or folder.rpartition("/")[2])
         for alias in aliases.get(name, [name]):
             yield from _defaults(view, folder, (*prefix, alias), depth + 1)
     path = f"{chart}/values.yaml" if chart else "values.yaml"
@@ -170,20 +173,11 @@ def _defaults(view: View, chart: str, prefix: Path, depth: int) -> Iterator[tupl
 
 def _aliases(view: View, chart: str) -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
-    content = _content(view, f"{chart}/Chart.yaml" if chart else "Chart.yaml")
-    for entry in mappings(content.get("dependencies")):
+    about = content(view, f"{chart}/Chart.yaml" if chart else "Chart.yaml")
+    for entry in mappings(about.get("dependencies")):
         name = str(entry.get("name", ""))
         found.setdefault(name, []).append(str(entry.get("alias") or name))
     return found
-
-
-def _content(view: View, path: str) -> dict[str, Any]:
-    data = view.read(path)
-    try:
-        roots = parse(decode(path, data)) if data is not None else []
-        return mapping(value_of(roots[0])) if roots else {}
-    except SelfhealError:
-        return {}
 
 
 def merged(found: list[Layer]) -> dict[str, Any]:
