@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -28,13 +27,14 @@ from selfheal.incidents.record import (
 )
 from selfheal.repair import policy, rediagnosis, schema, spelling, unified
 from selfheal.repair.contract import ContractBroken
+from selfheal.repair.drift import unless_drifted
 from selfheal.repair.edits.nodes import EditRefused
 from selfheal.repair.environments import Relatives
 from selfheal.repair.goal import Along, Goal, narrowed, permitted
 from selfheal.repair.history import History
 from selfheal.repair.immutable import immutable
 from selfheal.repair.locate import Live, Located, Locator
-from selfheal.repair.objects import Object, alike
+from selfheal.repair.objects import Object
 from selfheal.repair.proof import Proof, proof_of
 from selfheal.repair.registries import registries_in
 from selfheal.repair.release import Reverted, release_in, reverted, widened
@@ -48,10 +48,6 @@ from selfheal.repair.view import View
 from selfheal.repository.tree import Tree
 
 Decision = Literal["propose", "escalate", "none"]
-_ABSENT = object()
-#: What envsubst and its like fill in, and the fields in which a shell may do so at run time instead.
-_PLACEHOLDER = re.compile(r"\$\{\w+(?::?[-=?+][^}]*)?\}|\{\{.*?\}\}|__[A-Z][A-Z_]*__")
-_SHELL = re.compile(r"/(?:command|args)(?:/|$)|/env/|^/(?:data|stringData)/|/annotations/")
 #: Faults of an image of which no container was ever made.
 _NEVER_RAN = frozenset({"image-not-found", "image-registry-unreachable", "image-pull-unauthorized"})
 
@@ -99,12 +95,6 @@ class Derived:
     #: The way back where the remedy is to go back on a release, None otherwise.
     release: Reverted | None = None
     fault: str = ""
-
-
-class Drift(NeedsPerson):
-    """The cluster does not run what the repository says."""
-
-    code = "drift"
 
 
 def plan(
@@ -193,7 +183,7 @@ def derive(
         located = widened(locator, located, asked)
     history = History(tree, locator, located)
     relatives = Relatives(locator, located, known)
-    _unless_drifted(remedy.edits, located, analysis, snapshot)
+    unless_drifted(remedy.edits, located, analysis, snapshot)
     release = reverted(tree, locator, located, history, asked, analysis) if asked is not None else None
     if release is not None:
         return Derived(remedy, release.goals, located, locator, history, relatives, release, analysis.fault)
@@ -247,42 +237,6 @@ def _object(located: Located, wanted: ObjectRef) -> Object:
 
 def _written(located: Located, edit: FieldEdit) -> object:
     return pointer.resolve(_object(located, edit.object), edit.field, None)
-
-
-def _unless_drifted(
-    edits: Sequence[FieldEdit], located: Located, analysis: Analysis, snapshot: Snapshot | None
-) -> None:
-    """A field that differs between repository and cluster is not mended by changing the repository further."""
-    told = {
-        (item.object, item.field): item.value
-        for item in analysis.evidence
-        if item.source == "object" and item.field
-    }
-    for edit in edits:
-        obj = located.object(edit.object)
-        written = pointer.resolve(obj, edit.field, _ABSENT) if edit.field else _ABSENT
-        live = snapshot.get(edit.object.kind, edit.object.namespace, edit.object.name) if snapshot else None
-        runs = (
-            pointer.resolve(live, edit.field, None)
-            if live is not None
-            else told.get((edit.object, edit.field), _ABSENT)
-        )
-        if isinstance(written, str) and _PLACEHOLDER.search(written) and not _SHELL.search(edit.field):
-            raise NeedsPerson(
-                f"{edit.field} of {edit.object} is {_short(written)} in the repository: something else fills it in.",
-                hint="Change the value where it is filled in: a pipeline, or whatever applies these files.",
-                code="filled-in",
-            )
-        if written is _ABSENT or runs is _ABSENT or isinstance(written, dict | list):
-            continue
-        if edit.field == "/apiVersion":
-            # The API server answers in the version that it is asked for.
-            continue
-        if not alike(written, runs):
-            raise Drift(
-                f"{edit.object} runs with {edit.field} = {_short(runs)}, but {located.unit} says {_short(written)}.",
-                hint="Deploy what the repository says; where that was done, find out who changed the cluster by hand.",
-            )
 
 
 def unless_past_forbids(
@@ -424,8 +378,3 @@ def reason_of(derived: Derived, reached: Sequence[str], proof: Proof) -> str:
     if reached:
         text += f" It reaches other environments too: {', '.join(reached)}."
     return text
-
-
-def _short(value: object) -> str:
-    text = repr(value) if value is not None else "nothing"
-    return text if len(text) <= 80 else text[:77] + "…"

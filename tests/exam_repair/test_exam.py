@@ -15,7 +15,8 @@ from tests.exam_repair.every import LAYOUTS
 from tests.exam_repair.exam import ESCALATED, RIGHT, THEMES, WRONG, Question, run
 
 #: Every so many questions of a layout are in the sample; those with programs that render cost more.
-SAMPLE = {"plain": 8, "crlf": 16, "json": 20, "list": 20, "one": 20, "kustomize": 33, "helm": 50}
+SAMPLE = {"plain": 8, "crlf": 16, "json": 20, "list": 20, "one": 20, "kustomize": 33, "helm": 50, "flux-kustomize": 66,
+          "flux-helm": 80}  # fmt: skip
 #: Of the questions whose answer can be known, how many of a hundred have to be answered.
 ENOUGH = 85
 
