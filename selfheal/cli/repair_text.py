@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from selfheal.incidents.record import compact
-from selfheal.incidents.wording import repeats, sentence, spoken
+from selfheal.incidents.wording import sentence, spoken
 from selfheal.redaction import terminal
 
 if TYPE_CHECKING:
@@ -65,6 +65,8 @@ class Teller:
         self._block("next", _next(found, result, repo, command, git=git, written=written), whole=True)
 
     def _cause(self, found: Diagnosis) -> None:
+        from selfheal.diagnosis.note import shown
+
         root = found.root
         if root is None:
             self._block("cause", [f"none: the verdict is {found.verdict}", *found.reasons[:4]])
@@ -73,7 +75,7 @@ class Teller:
         self._block(
             "cause", [f"{named} on {root.object}, {root.confidence:.0%} sure", root.summary], style="bold"
         )
-        self._block("evidence", [_cited(item) for item in root.evidence[:3]])
+        self._block("evidence", [shown(item) for item in root.evidence[:3]])
 
     def _decision(self, found: Diagnosis, result: RepairResult) -> None:
         words = {
@@ -119,22 +121,6 @@ class Teller:
 
     def _print(self, line: str) -> None:
         self._console.print(line)
-
-
-def _cited(item: object) -> str:
-    from selfheal.incidents.record import Evidence
-
-    assert isinstance(item, Evidence)  # noqa: S101 - a finding's evidence is nothing else
-    if item.source == "event":
-        return f"event {item.value} on {item.object}: {item.message}"
-    if item.source == "log":
-        return f"log of {item.object}: {item.message}"
-    shown = not (
-        item.value is None or isinstance(item.value, dict | list) or repeats(item.message, item.value)
-    )
-    value = f" = {_short(item.value)}" if shown else ""
-    where = f"{item.object} {spoken(item.field)}".rstrip()
-    return f"{where}{value}: {item.message}" if item.message else f"{where}{value}"
 
 
 def _risks(result: RepairResult) -> Iterator[str]:

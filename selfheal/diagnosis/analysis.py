@@ -5,13 +5,17 @@ from __future__ import annotations
 import hashlib
 from typing import Any
 
+from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Snapshot
 from selfheal.cluster.version import kubernetes_version
 from selfheal.cluster.workloads import by_ref
 from selfheal.diagnosis.engine import Diagnosis
 from selfheal.faults import template_change
+from selfheal.faults.catalogue import by_id
+from selfheal.faults.evidence import on_object
 from selfheal.faults.interface import Finding
 from selfheal.incidents.record import BUDGETS, Analysis, Companion, Evidence, LastGood, ObjectRef, compact
+from selfheal.incidents.telling import QUOTED
 from selfheal.redaction import Redactor, redactor
 
 EVIDENCE = 8
@@ -20,6 +24,8 @@ COMPANIONS = 8
 #: Settings of a companion's older template.
 SETTINGS = 6
 INCOMPLETE = 10
+#: Fields that a remedy writes, of which the present value is kept.
+WRITTEN = 4
 #: Room left for what others add to the section (decided_by, a longer summary).
 SPARE = 512
 #: Facts that differ between two looks at the same trouble.
@@ -57,11 +63,11 @@ def to_analysis(diagnosis: Diagnosis, snapshot: Snapshot) -> Analysis:
         item.model_copy(
             update={
                 "id": f"e{position}",
-                "value": clean.data(item.value),
+                "value": clean.cited(item.field, item.value),
                 "message": clean.text(item.message),
             }
         )
-        for position, item in enumerate(root.evidence[:EVIDENCE], start=1)
+        for position, item in enumerate([*root.evidence[:EVIDENCE], *_now(root, snapshot)], start=1)
     ]
     explains = list(root.explains[:EXPLAINS])
     facts = _usable(root.facts, clean)
@@ -97,6 +103,25 @@ def to_analysis(diagnosis: Diagnosis, snapshot: Snapshot) -> Analysis:
             evidence.pop()
 
 
+def _now(root: Finding, snapshot: Snapshot) -> list[Evidence]:
+    """What runs at the fields that the remedy writes, where the finding does not cite it: what is later compared with the
+    repository, which is not to be seen here.
+    """
+    try:
+        edits = by_id(root.fault).remedy(root).edits
+    except (LookupError, TypeError, ValueError):
+        return []
+    cited = {(item.object, item.field) for item in root.evidence}
+    found = []
+    for edit in edits:
+        obj = snapshot.find(edit.object)
+        value = pointer.resolve(obj, edit.field) if obj is not None and edit.field else None
+        short = isinstance(value, int | float) or (isinstance(value, str) and len(value) <= QUOTED)
+        if short and (edit.object, edit.field) not in cited:
+            found.append(on_object(edit.object, edit.field, value, "What it is now"))
+    return found[:WRITTEN]
+
+
 def _companions(diagnosis: Diagnosis, snapshot: Snapshot, clean: Redactor) -> list[Companion]:
     """The root's object and others with its fault, with what their older templates had: files may be shared."""
     root, *others = diagnosis.findings
@@ -106,7 +131,7 @@ def _companions(diagnosis: Diagnosis, snapshot: Snapshot, clean: Redactor) -> li
             continue
         workload = by_ref(snapshot).get(item.object)
         good = template_change.before(snapshot, workload, SETTINGS) if workload is not None else []
-        kept = tuple(LastGood(**one) for one in good if clean.data(one) == one)
+        kept = tuple(LastGood(**one) for one in good if _open(one, clean))
         if kept and item.object not in [other.object for other in found]:
             found.append(Companion(object=item.object, last_good=kept))
     return found[:COMPANIONS]
@@ -118,10 +143,17 @@ def _usable(facts: dict[str, Any], clean: Redactor) -> dict[str, Any]:
     """
     kept: dict[str, Any] = clean.data(facts)
     if "last_good" in facts:
-        kept["last_good"] = [item for item in facts["last_good"] if clean.data(item) == item]
+        kept["last_good"] = [item for item in facts["last_good"] if _open(item, clean)]
     if "near_value" in facts and kept["near_value"] != facts["near_value"]:
         kept["near_value"] = None
     return kept
+
+
+def _open(item: dict[str, Any], clean: Redactor) -> bool:
+    """Whether nothing of an older setting is a secret."""
+    return bool(clean.data(item) == item) and bool(
+        clean.cited(str(item.get("field", "")), item.get("value")) == item.get("value")
+    )
 
 
 def _shrink(facts: dict[str, Any]) -> bool:

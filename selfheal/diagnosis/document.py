@@ -44,6 +44,6 @@ def _evidence(item: Evidence) -> dict[str, Any]:
         "source": item.source,
         "object": item.object.model_dump(),
         "field": item.field,
-        "value": item.value,
+        "value": redactor().cited(item.field, item.value),
         "message": item.message,
     }

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from selfheal.clock import Clock, SystemClock
 from selfheal.cluster.labels import selected_by
+from selfheal.cluster.managed import MANAGED, last_writer
 from selfheal.cluster.snapshot import Object, Snapshot, ref_of
 from selfheal.cluster.workloads import Workload, by_ref, workloads
 from selfheal.diagnosis import symptoms
@@ -20,9 +21,11 @@ from selfheal.diagnosis.target import distances, resolve
 from selfheal.faults.backends import complaining
 from selfheal.faults.calls import called
 from selfheal.faults.catalogue import CATALOGUE
+from selfheal.faults.evidence import on_object
 from selfheal.faults.interface import Fault, Finding
 from selfheal.faults.precedence import layer
 from selfheal.incidents.record import Analysis, Explained, ObjectRef, Target, Tried
+from selfheal.incidents.wording import spoken
 
 #: A finding counts as the cause from this confidence on.
 SURE = 0.5
@@ -116,6 +119,7 @@ def diagnose(
     reasons: tuple[str, ...] = ()
     short = frozenset(symptom.object for symptom in ill if "replicas" in symptom.text)
     roots = [_explaining(snapshot, finding, short) for finding in roots]
+    roots[:1] = [_attributed(snapshot, finding) for finding in roots[:1]]
     if roots and roots[0].confidence >= SURE:
         verdict = "fault"
     else:
@@ -316,3 +320,18 @@ def _explaining(snapshot: Snapshot, finding: Finding, short: frozenset[ObjectRef
             if caller != workload
         ]
     return replace(finding, explains=tuple(dict.fromkeys((*finding.explains, *added))))
+
+
+def _attributed(snapshot: Snapshot, finding: Finding) -> Finding:
+    """Adds who wrote the field at fault last, where the cluster keeps that: whom to ask, and whether it was by hand."""
+    obj = snapshot.find(finding.object)
+    for item in finding.evidence if obj is not None else ():
+        cited = item.source == "object" and item.object == finding.object and item.field
+        writer = last_writer(obj, item.field) if obj is not None and cited else None
+        if writer is not None:
+            at = f" at {writer.at}" if writer.at else ""
+            message = f"{writer.manager} wrote {spoken(item.field)} last{at}"
+            where = f"{MANAGED}/{writer.index}/manager"
+            told = on_object(item.object, where, writer.manager, message)
+            return replace(finding, evidence=(*finding.evidence, told))
+    return finding

@@ -6,10 +6,11 @@ from typing import Any
 
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Snapshot
-from selfheal.faults.evidence import QUOTED, READ, quoted, text_of
+from selfheal.faults.evidence import READ, quoted, text_of
 from selfheal.incidents.errors import ProofRefused
 from selfheal.incidents.proofs import EvidenceResolved
 from selfheal.incidents.record import Analysis, Evidence, Record, compact
+from selfheal.incidents.telling import QUOTED
 from selfheal.redaction import Redactor, redactor
 
 #: Characters a citation from a log must have, unless it is the whole line.
@@ -29,7 +30,8 @@ def _holds(item: Evidence, snapshot: Snapshot, clean: Redactor) -> bool:
             found = obj is not None and pointer.exists(obj, item.field)
         except ValueError:
             return False
-        return found and _equal(pointer.resolve(obj, item.field), item.value, clean)
+        there = pointer.resolve(obj, item.field)
+        return found and (_equal(there, item.value, clean) or shown_in(obj, item.field, clean) == item.value)
     if item.source == "event":
         return any(
             str(event.get("reason")) == str(item.value) and quoted(text_of(event)) == item.message
@@ -47,6 +49,15 @@ def _holds(item: Evidence, snapshot: Snapshot, clean: Redactor) -> bool:
     if item.source == "sync":
         return _in_lines(item.message, snapshot.sync(), clean)
     return False
+
+
+def shown_in(obj: Any, field: str, clean: Redactor) -> Any:
+    """The value of a field as it may be cited: a variable's name tells of its value, however the element is addressed."""
+    value, parts = pointer.resolve(obj, field), pointer.parts(field)
+    beside = pointer.resolve(obj, parts[:-1]) if parts else None
+    if isinstance(beside, dict) and parts[-1] == "value" and isinstance(beside.get("name"), str):
+        field = pointer.join(f"name={beside['name']}", "value")
+    return clean.cited(field, value)
 
 
 def _equal(found: Any, cited: Any, clean: Redactor) -> bool:

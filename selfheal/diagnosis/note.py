@@ -6,12 +6,17 @@ from collections.abc import Callable
 from textwrap import fill
 
 from selfheal.diagnosis.engine import Diagnosis
+from selfheal.faults.catalogue import by_id
 from selfheal.faults.interface import Finding
 from selfheal.faults.precedence import layer
 from selfheal.incidents.record import Evidence
-from selfheal.redaction import markdown, terminal
+from selfheal.incidents.telling import told
+from selfheal.incidents.wording import spoken
+from selfheal.redaction import markdown, redactor, terminal
 
 WIDTH = 100
+#: Faults that are named as ruled out, and fields that are named to be changed.
+NEIGHBOURS, FIELDS = 6, 3
 _HEALTHY = "Nothing is wrong: everything looked at is well, and nothing needed is missing."
 _UNKNOWN = "I cannot name the cause with certainty."
 
@@ -31,12 +36,17 @@ def as_text(diagnosis: Diagnosis) -> str:
     else:
         lines.append(_wrapped(root.summary))
         lines.append(terminal(f"Cause: {_name(root)} on {root.object} ({root.confidence:.0%} sure)"))
-        lines += _list("Why I think so", [_shown(item) for item in root.evidence])
+        lines += _list("Why I think so", [shown(item) for item in root.evidence])
+        lines += _list("What to do", _advice(root))
+        # A command is pasted, so it is not wrapped.
+        lines += (
+            ["", "To look at it yourself:", f"    {terminal(root.mitigation)}"] if root.mitigation else []
+        )
         lines += _list("It explains", [f"{item.fault} on {item.object}" for item in root.explains])
         lines += _list("Also found", [_brief(finding) for finding in diagnosis.findings[1:]])
         lines += _list("Ruled out", _neighbours(diagnosis, root))
-        lines += _list("To look at it yourself", [root.mitigation] if root.mitigation else [])
     lines += _list("Could not be read", diagnosis.incomplete)
+    lines += ["", f"As of {diagnosis.taken_at:%Y-%m-%d %H:%M:%S} UTC."]
     return "\n".join(lines)
 
 
@@ -51,19 +61,38 @@ def as_markdown(diagnosis: Diagnosis) -> str:
     else:
         lines = [f"## {markdown(_name(root))} on {markdown(str(root.object))}", "", markdown(root.summary)]
         lines += ["", f"Confidence: {root.confidence:.0%}"]
-        lines += _section("Evidence", [_shown(item) for item in root.evidence])
+        lines += _section("Evidence", [shown(item) for item in root.evidence])
+        lines += _section("What to do", _advice(root))
+        lines += _section("To look at it", [root.mitigation] if root.mitigation else [])
         lines += _section("Explains", [f"{item.fault} on {item.object}" for item in root.explains])
         lines += _section("Also found", [_brief(finding) for finding in diagnosis.findings[1:]])
         lines += _section("Ruled out", _neighbours(diagnosis, root))
     lines += _section("Could not be read", diagnosis.incomplete)
+    lines += ["", f"As of {diagnosis.taken_at:%Y-%m-%d %H:%M:%S} UTC"]
     return "\n".join(lines)
 
 
 def _neighbours(diagnosis: Diagnosis, root: Finding) -> list[str]:
     """Of what was looked for and not found, the faults that look most like the root: those of near layers."""
-    near = [fault for fault in diagnosis.ruled_out if abs(layer(fault) - layer(root.fault)) <= 1]
-    rest = len(diagnosis.ruled_out) - len(near)
-    return [", ".join(near) + (f", and {rest} other faults" if rest else "")] if near else []
+    apart = {fault: abs(layer(fault) - layer(root.fault)) for fault in diagnosis.ruled_out}
+    near = sorted((fault for fault in apart if apart[fault] <= 1), key=lambda fault: (apart[fault], fault))
+    rest = len(apart) - len(near[:NEIGHBOURS])
+    return [", ".join(near[:NEIGHBOURS]) + (f", and {rest} other faults" if rest else "")] if near else []
+
+
+def _advice(root: Finding) -> list[str]:
+    """What the catalogue would change, or why a person has to; nothing where it does not say."""
+    try:
+        remedy = by_id(root.fault).remedy(root)
+    except (LookupError, TypeError, ValueError):
+        return []
+    if remedy.escalate:
+        return [f"{remedy.title}. {remedy.escalate}" if remedy.title else remedy.escalate]
+    if not remedy.edits:
+        return [remedy.title] if remedy.title else []
+    fields = dict.fromkeys(f"{spoken(edit.field)} of {edit.object}" for edit in remedy.edits if edit.field)
+    where = f"; to change: {', '.join(list(fields)[:FIELDS])}" if fields else ""
+    return [f"{remedy.title}{where}.", "selfheal repair --repo DIR works out the change."]
 
 
 def _wrapped(text: str, mark: str = "") -> str:
@@ -99,11 +128,6 @@ def _brief(finding: Finding) -> str:
     return f"{_name(finding)} on {finding.object}, {finding.confidence:.0%} sure: {finding.summary}"
 
 
-def _shown(item: Evidence) -> str:
-    if item.source == "event":
-        return f"event {item.value} on {item.object}: {item.message}"
-    if item.source == "log":
-        return f"log of {item.object}: {item.message}"
-    where = f" {item.field}" if item.field else ""
-    value = f" is {item.value}" if item.value is not None and str(item.value) not in item.message else ""
-    return f"{item.object}{where}{value}: {item.message}"
+def shown(item: Evidence) -> str:
+    """A piece of evidence as a sentence, its value redacted by what the field is called."""
+    return told(item.model_copy(update={"value": redactor().cited(item.field, item.value)}))

@@ -5,15 +5,18 @@ What runs is not what git says. The repository is right; a synchronisation (or a
 would change nothing.
 
 # How it is recognised
-Where a repository is given, each field of its plain manifests is compared with the live object; defaults, order and units
+Where a repository is given, each field of its manifests is compared with the live object; defaults, order and units
 do not count. A difference matters on an object that is not well, and when it is about the very field that is at fault.
 
 # How it is told from its neighbours
 The fault on that field (a variable, an image, a probe) says what is wrong; this says that git does not have it. Replicas
-under an autoscaler differ by design. What is rendered by Kustomize or Helm is not compared.
+under an autoscaler differ by design. What Kustomize makes is rendered first; a chart only where Argo CD or Flux objects say
+with which values.
 
 # What is changed
-Nothing in the repository.
+Nothing in the repository. Where the cluster keeps it (`managedFields`), it is said who wrote the field last, and when. An
+incident is analysed without the repository: there `fix` compares before it changes anything, and hands over with both
+values.
 
 # How safe that is
 A synchronisation undoes the change by hand; a person knows whether it was meant.
@@ -33,10 +36,12 @@ from selfheal.cluster.snapshot import Object, Snapshot, ref_of
 from selfheal.cluster.workloads import Workload, by_ref, mapping, ready, workloads
 from selfheal.faults.absent import lacks_pods
 from selfheal.faults.backends import complaining
-from selfheal.faults.evidence import on_object
+from selfheal.faults.evidence import on_object, quoted
 from selfheal.faults.fields import ANY
 from selfheal.faults.interface import Fault, Finding, Remedy
 from selfheal.incidents.record import Evidence, ObjectRef, Target
+from selfheal.incidents.wording import spoken
+from selfheal.redaction import redactor
 
 _KINDS = (
     *ANY,
@@ -166,9 +171,11 @@ def _finding(obj: Object, path: str, declared: Object, fields: list[str]) -> Fin
     evidence: list[Evidence] = []
     for field in fields[:4]:
         wanted = pointer.resolve(declared, field)
-        shown = wanted if isinstance(wanted, (str, int, float, bool)) else "other"
+        shown = "other"
+        if isinstance(wanted, (str, int, float, bool)):
+            shown = quoted(str(redactor().cited(field, wanted)))
         evidence.append(on_object(ref, field, pointer.resolve(obj, field), f"{path} says {shown}"))
-    names = ", ".join(fields[:3])
+    names = ", ".join(spoken(field) for field in fields[:3])
     return Finding(
         fault=Drift.id,
         variant="changed",

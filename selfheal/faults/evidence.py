@@ -11,11 +11,10 @@ from selfheal.cluster.snapshot import Object, Snapshot, ref_of
 from selfheal.cluster.times import event_time
 from selfheal.cluster.workloads import Workload, mapping, mappings, state, statuses
 from selfheal.incidents.record import Evidence, ObjectRef
+from selfheal.incidents.telling import QUOTED
 from selfheal.redaction import redactor
 
-#: Characters of a text that evidence quotes.
-QUOTED = 300
-#: … and of the text it is cut from.
+#: Characters of the text that a quotation is cut from.
 READ = 4_000
 _NEVER = datetime.min.replace(tzinfo=UTC)
 

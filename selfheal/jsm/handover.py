@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from selfheal.incidents.record import Record
+from selfheal.incidents.telling import told
 from selfheal.jsm.adf import Block, bullets, code, heading, link, paragraph
 
 _REASON: int = 4_000
@@ -19,9 +20,7 @@ def blocks(record: Record, reason: str) -> list[Block]:
         found.append(heading("What was found", 4))
         found.append(paragraph(analysis.summary or analysis.verdict))
         if analysis.evidence:
-            found.append(
-                bullets(f"{item.object}: {item.message or item.field}" for item in analysis.evidence[:8])
-            )
+            found.append(bullets(told(item) for item in analysis.evidence[:8]))
     if record.tried:
         found.append(heading("What was tried", 4))
         found.append(

@@ -107,6 +107,13 @@ class Redactor:
             return [self.data(item) for item in value]
         return value
 
+    def cited(self, field: str, value: Any) -> Any:
+        """The value of one field that is shown alone: its JSON Pointer tells what it is, as its neighbours would."""
+        parts = field.split("/")
+        named = len(parts) > 1 and parts[-1] == "value" and parts[-2].startswith("name=")
+        name = parts[-2].removeprefix("name=") if named else parts[-1]
+        return self._field(name.replace("~1", "/").replace("~0", "~"), value)
+
     def _field(self, name: str, value: Any) -> Any:
         shown = self.data(value)
         if not isinstance(shown, str) or not shown or PLACEHOLDER.search(shown):

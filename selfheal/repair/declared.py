@@ -24,8 +24,8 @@ from selfheal.repair.tools import Tools
 from selfheal.repair.view import View
 from selfheal.repository.foldertree import FolderTree
 
-#: Ill workloads whose source is looked for; those after them are compared with plain manifests only.
-_LOOKED_FOR = 5
+#: Units that are rendered for this: one holds many workloads mostly, and each takes a moment.
+_RENDERED = 20
 
 
 def declared(directory: Path, snapshot: Snapshot, tools: Tools | None = None) -> Declared:
@@ -38,7 +38,7 @@ def _declared(directory: Path, snapshot: Snapshot, tools: Tools) -> Mapping[Obje
     found = {name: (item.path, item.object) for name, item in plain.items()}
     ill = [item.ref for item in troubled(snapshot) if not _held(found, item.ref)]
     if ill:
-        for unit, name, obj in _rendered(directory, snapshot, tools, ill[:_LOOKED_FOR]):
+        for unit, name, obj in _rendered(directory, snapshot, tools, ill):
             found.setdefault(name, (f"{unit} (rendered)", obj))
     return found
 
@@ -58,7 +58,14 @@ def _rendered(
         return
     locator = Locator(view, tools, live=snapshot.find)
     done: set[Unit] = set()
-    for name in ill:
+    held: set[ObjectRef] = set()
+    for place, name in enumerate(ill):
+        if name in held:
+            continue
+        if len(done) >= _RENDERED:
+            rest = len([item for item in ill[place:] if item not in held])
+            progress.emit("note", text=f"{rest} ill workloads more are not compared with the repository.")
+            return
         try:
             located = locator.find([name], "", hints(view, name.namespace))
         except SelfhealError as error:
@@ -69,4 +76,6 @@ def _rendered(
             continue
         done.add(unit)
         for obj in located.objects:
-            yield unit, ref(obj, unit.namespace or name.namespace), obj
+            called = ref(obj, unit.namespace or name.namespace)
+            held.add(called)
+            yield unit, called, obj

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from selfheal.incidents.record import Evidence, Outcome, PullRequest, Record, Verification
+from selfheal.incidents.record import Outcome, PullRequest, Record, Verification
+from selfheal.incidents.telling import told
 from selfheal.jsm.adf import Block, bullets, code, heading, link, paragraph
 
 _EVIDENCE = 6
@@ -18,7 +19,7 @@ def analysis(record: Record) -> list[Block]:
         heading("Root cause"),
         paragraph(found.summary),
         paragraph(f"{name} on {found.object}, {found.confidence:.0%} sure, decided by {found.decided_by}."),
-        bullets(_shown(item) for item in found.evidence[:_EVIDENCE]),
+        bullets(told(item) for item in found.evidence[:_EVIDENCE]),
     ]
     if found.mitigation:
         blocks += [
@@ -93,11 +94,3 @@ def another_attempt(record: Record) -> list[Block]:
             f"{learned.fault}: {learned.learned}" if learned is not None else "The fault is still there."
         ),
     ]
-
-
-def _shown(item: Evidence) -> str:
-    if item.source == "event":
-        return f"event {item.value} on {item.object}: {item.message}"
-    if item.source == "log":
-        return f"log of {item.object}: {item.message}"
-    return f"{item.object} {item.field}: {item.message}"

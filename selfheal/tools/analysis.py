@@ -8,6 +8,7 @@ from typing import Any
 
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Snapshot
+from selfheal.diagnosis.evidence import shown_in
 from selfheal.errors import Refused
 from selfheal.faults.evidence import of_event, on_object, quoted, text_of
 from selfheal.incidents.record import Analysis, Evidence, ObjectRef, compact
@@ -140,7 +141,10 @@ def _cited(context: StageContext, snapshot: Snapshot, item: str | Citation) -> E
         found = _looked_up(snapshot, item)
     clean = redactor()
     return found.model_copy(
-        update={"value": clean.data(found.value), "message": clean.text(found.message)[:300]}
+        update={
+            "value": clean.cited(found.field, found.value),
+            "message": clean.text(found.message)[:300],
+        }
     )
 
 
@@ -153,8 +157,8 @@ def _looked_up(snapshot: Snapshot, item: Citation) -> Evidence:
         except ValueError:
             there = False
         if there:
-            value = pointer.resolve(obj, item.field)
-            if len(compact(redactor().data(value))) > 1_000:
+            value = shown_in(obj, item.field, redactor())
+            if len(compact(value)) > 1_000:
                 raise Refused(
                     f"{item.field or '/'} of {ref} is too large to cite.",
                     hint="Point at the single field that matters.",

@@ -66,6 +66,24 @@ def test_notes_for_people(ill: Path, form: str, says: str) -> None:
     assert says in answer.stdout and "128Mi" in answer.stdout
 
 
+def test_a_note_that_somebody_can_act_on_at_night(tmp_path: Path) -> None:
+    cluster = Cluster()
+    cluster.deployment("web", LIMITED, status=crashing("OOMKilled", 137))
+    answer = run("--snapshot", dump(tmp_path / "dump", cluster))
+    assert answer.stdout.splitlines()[1] == "Cause: oom-killed (memory) on Deployment shop/web (97% sure)"
+    assert "spec.template.spec.containers[app].resources.limits.memory = 128Mi" in answer.stdout
+    assert "What to do:" in answer.stdout
+    sentences = " ".join(answer.stdout.split())
+    assert (
+        "to change: spec.template.spec.containers[app].resources.limits.memory of Deployment shop/web."
+        in sentences
+    )
+    # A command is for pasting, so it stands on a line of its own.
+    commands = [line.strip() for line in answer.stdout.splitlines() if line.strip().startswith("kubectl")]
+    assert commands
+    assert "As of 2026-" in answer.stdout.splitlines()[-1]
+
+
 def test_healthy_and_unknown_are_answers_too(tmp_path: Path) -> None:
     well, odd = Cluster(), Cluster()
     well.deployment("web", LIMITED)

@@ -192,6 +192,17 @@ def test_a_list_without_an_end(
         LiveCluster(config(tmp_path, server.url)).snapshot()
 
 
+def test_who_wrote_what_people_edit_is_kept(server: Server, tmp_path: Path) -> None:
+    server.objects = shop()
+    for obj in server.objects:
+        obj["metadata"]["managedFields"] = [{"manager": "kubectl-edit"}]
+    snapshot = LiveCluster(config(tmp_path, server.url)).snapshot()
+    kept = {
+        kind for kind in snapshot.kinds() for obj in snapshot.list(kind) if "managedFields" in obj["metadata"]
+    }
+    assert kept == {"Deployment"}
+
+
 def test_lists_come_compressed_where_the_server_can(server: Server, tmp_path: Path) -> None:
     server.objects = shop()
     asked = []

@@ -10,6 +10,7 @@ import pytest
 from selfheal.diagnosis.analysis import finding_of, fingerprint
 from selfheal.diagnosis.engine import Diagnosis, diagnose
 from selfheal.diagnosis.evidence import EvidenceVerifier, resolves
+from selfheal.diagnosis.note import as_markdown, as_text
 from selfheal.faults.catalogue import by_id
 from selfheal.incidents.errors import ProofRefused
 from selfheal.incidents.record import BUDGETS, Analysis, Evidence, ObjectRef, Record, compact
@@ -158,3 +159,51 @@ def test_verdicts_without_a_cause() -> None:
     assert (analysis.verdict, analysis.object, analysis.evidence) == ("healthy", None, ())
     with pytest.raises(ValueError, match="healthy"):
         finding_of(analysis)
+
+
+def test_what_runs_at_every_field_that_the_remedy_writes_is_kept() -> None:
+    """The repository is compared with it later, where there is no cluster to ask."""
+    cluster = Cluster()
+    cluster.add("ConfigMap", "settings", data={"A": "1"})
+    env = [
+        {"name": name, "valueFrom": {"configMapKeyRef": {"name": "setings", "key": "A", "optional": False}}}
+        for name in "ABCDE"
+    ]
+    told = waiting("CreateContainerConfigError", 'configmap "setings" not found')
+    cluster.deployment("web", {"containers": [container(env=env)]}, status=told)
+    snapshot = cluster.snapshot()
+    analysis = diagnose(snapshot).to_analysis(snapshot)
+    edits = by_id(analysis.fault).remedy(finding_of(analysis)).edits
+    cited = {item.field: item.value for item in analysis.evidence if item.source == "object"}
+    assert len(edits) == 5
+    assert {edit.field for edit in edits} <= set(cited)
+    assert {cited[edit.field] for edit in edits} == {"setings"}
+    assert resolves(analysis, snapshot) == tuple(item.id for item in analysis.evidence)
+
+
+def test_a_password_that_stands_in_a_variable_is_cited_nowhere() -> None:
+    def spec(value: str) -> dict[str, Any]:
+        return {"containers": [container(env=[{"name": "DB_PASSWORD", "value": value}])]}
+
+    cluster = Cluster()
+    before = spec("correct-horse-1")
+    cluster.deployment("web", spec("hunter2xyz"), status=crashing("Error", 1), before=before)
+    cluster.log("web-new-0", "app", "invalid value for DB_PASSWORD: too short", previous=True)
+    snapshot = cluster.snapshot()
+    ref = ObjectRef(kind="Deployment", namespace="shop", name="web")
+    found = diagnose(snapshot)
+    beside = {"kind": "Deployment", "spec": {"template": {"spec": spec("battery-staple-2")}}}
+    drifted = diagnose(snapshot, declared={ref: ("web.yaml", beside)})
+    assert (found.root and found.root.fault, drifted.root and drifted.root.fault) == (
+        "env-var-invalid",
+        "drift",
+    )
+    for answer in (found, drifted):
+        analysis = answer.to_analysis(snapshot)
+        texts = (as_text(answer), as_markdown(answer), str(answer.document()), analysis.model_dump_json())
+        for text in texts:
+            assert "DB" in text
+            assert not [word for word in ("hunter2xyz", "correct-horse", "battery-staple") if word in text], (
+                text
+            )
+        assert resolves(analysis, snapshot) == tuple(item.id for item in analysis.evidence)

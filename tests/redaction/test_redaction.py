@@ -117,3 +117,21 @@ def test_redacting_twice_changes_nothing_more(text):
 @given(st.text(max_size=40), st.text(max_size=40))
 def test_an_own_secret_never_survives(before, after):
     assert OWN not in Redactor([OWN]).text(before + OWN + after)
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "hidden"),
+    [
+        ("/spec/template/spec/containers/name=app/env/name=DB_PASSWORD/value", "hunter2xyz", True),
+        ("/data/api-token", "hunter2xyz", True),
+        ("/spec/template/spec/containers/name=app/env/name=WORKERS/value", "4", False),
+        ("/spec/template/spec/containers/name=app/env/name=DB_PASSWORD/valueFrom/secretKeyRef/key", "password", False),
+        ("/spec/tls/0/secretName", "tls-shop", False),
+        ("/spec/replicas", 3, False),
+        ("", "hunter2xyz", False),
+    ],
+)  # fmt: skip
+def test_a_field_that_is_shown_alone_is_told_by_its_place(field, value, hidden) -> None:
+    shown = Redactor().cited(field, value)
+    assert ("[redacted" in str(shown)) is hidden
+    assert hidden or shown == value

@@ -110,3 +110,24 @@ def test_without_the_renderers_plain_manifests_count(tmp_path: Path) -> None:
     plain = {"plain/api.yaml": MANIFEST.replace("{name: api}", "{name: api, namespace: shop}", 1)}
     assert causes(live("four"), written(tmp_path / "a", KUSTOMIZE), Missing())[0] == "env-var-invalid"
     assert causes(live("four"), written(tmp_path / "b", plain), Missing())[0] == "drift"
+
+
+def test_all_that_is_ill_is_compared_and_each_unit_is_rendered_once(tmp_path: Path, tools: Tools) -> None:
+    names = [f"api-{number}" for number in range(9)]
+    base = "---".join(MANIFEST.replace("name: api", f"name: {name}") for name in names)
+    overlay = "resources: [../base]\nnamespace: shop\nimages: [{name: ghcr.io/acme/app, newTag: '1.1'}]\n"
+    files = {
+        "base/all.yaml": base,
+        "base/kustomization.yaml": "resources: [all.yaml]\n",
+        "live/kustomization.yaml": overlay,
+    }
+    cluster = Cluster()
+    for name in names:
+        spec = {"containers": [container(image="ghcr.io/acme/app:2.0")]}
+        cluster.deployment(name, spec, status=crashing("Error", 1))
+    before = tools.renders
+    snapshot = cluster.snapshot()
+    answer = diagnose(snapshot, declared=declared(written(tmp_path, files), snapshot, tools))
+    drifted = {str(item.object.name) for item in answer.findings if item.fault == "drift"}
+    assert drifted == set(names)
+    assert tools.renders - before <= 2

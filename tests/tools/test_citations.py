@@ -14,6 +14,7 @@ from selfheal.stages import analyze
 from selfheal.stages.context import context_of
 from selfheal.tools.registry import BY_NAME
 from tests.crew import doubles
+from tests.support.cluster import Cluster, container, crashing
 
 CART = {"kind": "Deployment", "namespace": "shop", "name": "cart"}
 MEMORY = "/spec/template/spec/containers/name=app/resources/limits/memory"
@@ -120,3 +121,24 @@ def test_a_citation_that_was_made_up_after_storing_completes_nothing(context: An
     )
     with pytest.raises((IncidentError, Outage)):
         context.manager.transition(doubles.KEY, State.ANALYSIS_COMPLETE)
+
+
+@pytest.mark.parametrize("place", ["name=DB_PASSWORD", "0"])
+def test_a_password_in_a_variable_is_cited_without_its_value_however_it_is_addressed(place: str) -> None:
+    cluster = Cluster()
+    env = [{"name": "DB_PASSWORD", "value": "hunter2xyz"}]
+    cluster.deployment("cart", {"containers": [container(env=env)]}, status=crashing("Error", 1))
+    manager = doubles.FakeManager(
+        doubles.FakeClock(), [doubles.incident(record=doubles.record(State.ANALYSIS_IN_PROGRESS))]
+    )
+    work = doubles.work(manager, Stage.ANALYZE, cluster=doubles.FakeCluster(cluster.snapshot()))
+    work.lease = manager.claim(doubles.KEY, Stage.ANALYZE)
+    made = context_of(work, steps=analyze.STEPS, goal=lambda _record: True)
+    work.verifies(State.ANALYSIS_COMPLETE, analyze.SnapshotEvidence(made))
+    field = f"/spec/template/spec/containers/name=app/env/{place}/value"
+    cited = {"source": "object", "object": CART, "field": field}
+    answer = stored(made, **{**OWN, "fault": "env-var-invalid", "evidence": [cited]})
+    assert answer["ok"], answer
+    assert "hunter2xyz" not in analysis_of(made).model_dump_json()
+    use(made, "jsm_state_transition", incident_key=doubles.KEY, new_state="ANALYSIS_COMPLETE")
+    assert manager.load(doubles.KEY).record.state is State.ANALYSIS_COMPLETE
