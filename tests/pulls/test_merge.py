@@ -254,6 +254,24 @@ def test_the_process_that_made_it_asks_for_nothing_more(shop):
     assert pulls.requests - before == 9, "whom the merge was decided on is not asked again"
 
 
+def test_the_process_that_made_it_believes_no_other_head_either(shop):
+    pulls = shop.pulls()
+    made, record = shop.create(pulls)
+    sha = shop.server.push_as(shop.server.bot, BRANCH, {"more.yaml": "a: 1\n"})
+    shop.server.set_checks(REPOSITORY, sha, "success")
+    shop.server.approve(REPOSITORY, made.number, "erin")
+    false = record.model_copy(update={"pull_requests": (made.model_copy(update={"head_sha": sha}),)})
+    with pytest.raises(NeedsPerson, match="not what we would write"):
+        pulls.merge(KEY, false, shop.stored)
+
+
+def test_a_pull_request_of_another_attempt_is_not_the_incidents(shop):
+    _made, record = approved(shop)
+    with pytest.raises(Refused) as refused:
+        shop.pulls().merge(KEY, record.model_copy(update={"attempt": 2}), shop.stored)
+    assert refused.value.code == "foreign-pull-request"
+
+
 def test_a_patch_that_is_not_the_signed_one_merges_nothing(shop):
     _made, record = approved(shop)
     other = shop.patch(after=AFTER.replace(b"shop:1", b"evil:1"))
