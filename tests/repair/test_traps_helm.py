@@ -205,3 +205,31 @@ def test_a_dependency_that_lies_beside_the_chart_is_edited_where_it_lies(
     locator, located = found(tree, CART, tools, path="umbrella")
     changes = {"parts/cart/values.yaml": b"port: 80\nhost: db\n"}
     assert [unit.path for unit in Relatives(locator, located, ()).reached(changes)] == ["kiosk"]
+
+
+@pytest.mark.parametrize(
+    ("values", "line", "wanted", "new"),
+    [
+        ("config:\n  db-host: db\n", "{{- toYaml .Values.config | nindent 2 }}", ("/data/db-port", "5432"), 'config:\n  db-host: db\n  db-port: "5432"\n'),
+        ("config:\n  dbHost: db\n",
+         "{{- range $key, $item := .Values.config }}\n  {{ $key | snakecase | upper }}: {{ $item | quote }}\n  {{- end }}",
+         ("/data/DB_PORT", "5432"), 'config:\n  dbHost: db\n  dbPort: "5432"\n'),
+        ("config:\n  dbHost: db\n  extra: 'on'\n",
+         "{{- range $key, $item := .Values.config }}\n  {{ $key | snakecase | upper }}: {{ $item | quote }}\n  {{- end }}",
+         ("/data/EXTRA", None, "remove"), "config:\n  dbHost: db\n"),
+    ],
+)  # fmt: skip
+def test_a_key_of_a_config_map_is_an_entry_of_the_map_it_is_made_of(
+    repository: Make, tools: Tools, values: str, line: str, wanted: tuple[Any, ...], new: str
+) -> None:
+    template = f"apiVersion: v1\nkind: ConfigMap\nmetadata: {{name: {{{{ .Release.Name }}}}-cart}}\ndata:\n  {line}\n"
+    tree = repository({CHART: ABOUT, VALUES: values, "chart/templates/config.yaml": template})
+    ref = ObjectRef(kind="ConfigMap", namespace="shop", name="shop-cart")
+    assert solved(tree, tools, ref, wanted) == {VALUES: new}
+
+
+def test_a_file_of_values_may_be_named_as_the_path(repository: Make, tools: Tools) -> None:
+    files = chart("port: 80\n", "        ports: [{containerPort: {{ .Values.port }}}]\n")
+    tree = repository(files | {"chart/values-prod.yaml": "other: 1\n"})
+    located = found(tree, CART, tools, path="chart/values-prod.yaml")[1]
+    assert located.unit.values == ("chart/values-prod.yaml",)

@@ -10,7 +10,7 @@ from itertools import islice, product
 from typing import Any
 
 from selfheal.cluster import pointer
-from selfheal.cluster.workloads import mappings
+from selfheal.cluster.workloads import mapping, mappings
 from selfheal.repair.edits.data import same, with_removed, with_set
 from selfheal.repair.edits.nodes import EditRefused
 from selfheal.repair.goal import Goal, Move
@@ -159,6 +159,8 @@ def _related(tree: Any, goal: Goal, objects: Sequence[Object]) -> Iterator[Candi
             continue
         if variables and isinstance(value, dict) and _makes(value, variables):
             yield from _variable(at, value, goal)
+        if goal.path[:1] == ("data",) and len(goal.path) == 2 and isinstance(value, dict):
+            yield from _entry(at, value, goal, mapping(obj.get("data")))
         if goal.before is not None and not isinstance(value, dict | list):
             yield from _leaf(at, value, goal)
         elif goal.before is not None and value and alike(value, goal.before):
@@ -186,6 +188,23 @@ def _makes(value: dict[str, Any], variables: dict[str, str]) -> bool:
         key in variables and not isinstance(item, dict | list) and variables[key] == _spelled(item)
         for key, item in value.items()
     )
+
+
+def _entry(at: Path, value: dict[str, Any], goal: Goal, data: dict[str, Any]) -> Iterator[Candidate]:
+    """A key of a ConfigMap as an entry of the map that a template makes keys of, spelled as the others are."""
+    made = {_flat(key): key for key in data}
+    if not value or any(
+        isinstance(item, dict | list) or data.get(made.get(_flat(name), "")) != _spelled(item)
+        for name, item in value.items()
+    ):
+        return
+    key = goal.path[1]
+    if goal.op == "remove":
+        yield from (Candidate((*at, name), None, removed=True) for name in value if _flat(name) == _flat(key))
+    elif goal.before is None:
+        ways = [{way for way, text in enumerate(_ways(made[_flat(name)])) if text == name} for name in value]
+        texts = _ways(key)
+        yield from (Candidate((*at, texts[way]), goal.value) for way in sorted(set.intersection(*ways)))
 
 
 def _spelled(value: Any) -> str:
@@ -219,9 +238,14 @@ def _flat(name: str) -> str:
 
 def _spellings(name: str) -> list[str]:
     """A key as it may be spelled in values when a template changes its case."""
+    return list(dict.fromkeys((*_ways(name)[1:], name)))
+
+
+def _ways(name: str) -> tuple[str, str, str, str]:
+    """A key as it is, and in the ways in which values are spelled."""
     words = [word.lower() for word in re.split(r"[^A-Za-z0-9]+", name) if word]
     camel = words[0] + "".join(word.title() for word in words[1:]) if words else name
-    return list(dict.fromkeys((camel, "_".join(words), "-".join(words), name)))
+    return name, camel, "_".join(words), "-".join(words)
 
 
 def _leaf(at: Path, value: Any, goal: Goal) -> Iterator[Candidate]:

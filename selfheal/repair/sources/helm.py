@@ -65,11 +65,12 @@ class Helm(Source):
             ):
                 continue
             files = _values(view, chart)
-            if path and not below(chart, path) and any(below(file, path) for file in files):
-                files = [file for file in files if below(file, path)]
+            chosen = [file for file in files if path and not below(chart, path) and below(file, path)]
+            files = chosen or files
             for release in self._releases(view, chart, refs, namespace, releases):
                 base = Unit("helm", chart, release=release, namespace=namespace)
-                yield base
+                if not chosen:
+                    yield base
                 for file in files[:VALUES]:
                     yield Unit("helm", chart, values=(file,), release=release, namespace=namespace)
 
