@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from selfheal.cluster.labels import pods_selected, selector_of
-from selfheal.cluster.snapshot import Object, Snapshot, metadata, ref_of
+from selfheal.cluster.labels import pods_selected, selector_of, workloads_selected
+from selfheal.cluster.snapshot import Object, Snapshot, metadata, owner_of, ref_of
 from selfheal.cluster.times import parse
 from selfheal.cluster.workloads import (
     Workload,
@@ -22,9 +22,10 @@ from selfheal.cluster.workloads import (
     statuses,
 )
 from selfheal.faults.backends import declared
-from selfheal.faults.calls import failing_calls
+from selfheal.faults.calls import callers, failing_calls
 from selfheal.faults.crashing import settled
 from selfheal.faults.evidence import seconds_before
+from selfheal.faults.job_failed import long_over
 from selfheal.incidents.record import ObjectRef
 
 #: Seconds after an abnormal end during which a container that runs again is still not called well.
@@ -103,9 +104,11 @@ def _daemon_set(_snapshot: Snapshot, obj: Object) -> Iterator[str]:
         yield "has not finished its update"
 
 
-def _job(_snapshot: Snapshot, obj: Object) -> Iterator[str]:
+def _job(snapshot: Snapshot, obj: Object) -> Iterator[str]:
     failed = condition(obj, "Failed")
     if failed.get("status") == "True":
+        if owner_of(obj).get("kind") != "CronJob" and long_over(snapshot, obj):
+            return
         yield f"failed: {failed.get('reason', '')}"
     elif not job_complete(obj) and number(mapping(obj.get("status")).get("failed")):
         yield f"has {mapping(obj.get('status')).get('failed')} failed pods"
@@ -147,7 +150,8 @@ def around(snapshot: Snapshot, namespaces: frozenset[str]) -> Iterator[Symptom]:
     """What is not well in namespaces beside workloads: Services, claims, autoscalers, ingresses."""
     for namespace in sorted(namespaces):
         for service in snapshot.list("Service", namespace):
-            yield from of_service(snapshot, service)
+            if not _abandoned(snapshot, service):
+                yield from of_service(snapshot, service)
         for claim in snapshot.list("PersistentVolumeClaim", namespace):
             phase = mapping(claim.get("status")).get("phase")
             if phase == "Lost" or (phase == "Pending" and _used(snapshot, claim)):
@@ -183,6 +187,20 @@ def of_service(snapshot: Snapshot, service: Object) -> Iterator[Symptom]:
         aimed = port.get("targetPort", port.get("port"))
         if pods and not any(_has_port(pod, aimed) for pod in pods):
             yield Symptom(ref, f"sends to port {aimed}, which its pods do not declare")
+
+
+def _abandoned(snapshot: Snapshot, service: Object) -> bool:
+    """Whether nothing that should run stands behind a Service, and nobody calls it: left over from a part that is gone."""
+    ref = ref_of(service)
+    behind = workloads_selected(snapshot, ref.namespace, selector_of(service))
+    if callers(snapshot, ref) or any(
+        mapping(item.object.get("spec")).get("replicas") != 0 for item in behind
+    ):
+        return False
+    entrances = (
+        obj for kind in ("Ingress", "HTTPRoute", "GRPCRoute") for obj in snapshot.list(kind, ref.namespace)
+    )
+    return not any(f"'{ref.name}'" in str(obj.get("spec")) for obj in entrances)
 
 
 def _has_port(pod: Object, aimed: Any) -> bool:

@@ -10,7 +10,8 @@ of its newest Job. The last words of the failed pod's log are cited, with exit c
 
 # How it is told from its neighbours
 A pod that was killed for memory, whose image cannot be pulled, whose reference does not exist or that may not be
-created has that fault. A failed Job of a CronJob whose newest Job went well is history.
+created has that fault. A failed Job of a CronJob whose newest Job went well is history, and so is one that failed more
+than a day ago and is left over without pods, unless the incident is about it.
 
 # What is changed
 Arguments, command, image or variable of the Job's container: back to what git history has, or a path or host that is
@@ -60,6 +61,10 @@ _SUBCOMMAND = re.compile(
 )
 
 
+#: Seconds after which a Job that failed and that nobody asks about is history.
+LEFT_OVER = 86_400
+
+
 class JobFailed(Fault):
     """See the page above."""
 
@@ -76,7 +81,9 @@ class JobFailed(Fault):
             if workload.ref.kind not in self.blames:
                 continue
             job = workload.object if workload.ref.kind == "Job" else newest_job(snapshot, workload.object)
-            if job is None:
+            if job is None or (
+                workload.ref.kind == "Job" and not _asked(target, job) and long_over(snapshot, job)
+            ):
                 continue
             finding = _failed(snapshot, workload, job) or _lingering(snapshot, workload, job)
             if finding is not None:
@@ -95,6 +102,22 @@ class JobFailed(Fault):
             FieldEdit(finding.object, field, LastGood(known.get(field))) for field in facts["fields"]
         )
         return Remedy(title, edits, finding.summary, requires_recreate=finding.object.kind == "Job")
+
+
+def long_over(snapshot: Snapshot, job: Object) -> bool:
+    """Whether a Job gave up so long ago that it is left over: nothing tries it again, and its pods are gone."""
+    ago = seconds_before(snapshot, parse(condition(job, "Failed").get("lastTransitionTime")))
+    return ago is not None and ago > LEFT_OVER and not snapshot.owned(job, "Pod")
+
+
+def _asked(target: Target | None, job: Object) -> bool:
+    """Whether the incident is about this very Job: then it does not matter since when it has failed."""
+    ref = ref_of(job)
+    return target is not None and (target.kind, target.namespace, target.name) == (
+        ref.kind,
+        ref.namespace,
+        ref.name,
+    )
 
 
 def _failed(snapshot: Snapshot, workload: Workload, job: Object) -> Finding | None:

@@ -37,6 +37,26 @@ def test_all_well_is_healthy() -> None:
     assert (found.verdict, found.findings, found.reasons) == ("healthy", (), ())
 
 
+def test_a_service_of_a_part_that_is_gone_and_that_nobody_calls_is_left_over() -> None:
+    cluster = Cluster()
+    cluster.deployment("web", WEB)
+    cluster.service("legacy", {"app": "legacy"})
+    assert diagnose(cluster.snapshot()).verdict == "healthy"
+    asked = diagnose(cluster.snapshot(), target=Target(kind="Service", namespace="shop", name="legacy"))
+    assert asked.verdict != "healthy"
+
+
+@pytest.mark.parametrize("user", ["caller", "ingress"])
+def test_a_service_without_endpoints_that_is_used_is_no_left_over(user: str) -> None:
+    cluster = Cluster()
+    cluster.deployment("web", caller_of("legacy") if user == "caller" else WEB)
+    cluster.service("legacy", {"app": "legacy"})
+    if user == "ingress":
+        backend = {"service": {"name": "legacy", "port": {"number": 8080}}}
+        cluster.add("Ingress", "in", spec={"rules": [{"http": {"paths": [{"backend": backend}]}}]})
+    assert diagnose(cluster.snapshot()).verdict != "healthy"
+
+
 @pytest.mark.parametrize("kind", ["Pod", "Event", "Service", "Deployment"])
 def test_not_healthy_while_something_needed_is_unread(kind: str) -> None:
     cluster = Cluster()

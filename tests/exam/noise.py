@@ -8,6 +8,7 @@ from collections.abc import Callable, Collection
 
 from selfheal.sandbox.kubernetes import nodes
 from tests.exam.dump import Dump
+from tests.exam.leftovers import LEFT
 from tests.exam.parts import Object
 
 Noise = Callable[[Dump, random.Random, Collection[str]], None]
@@ -387,6 +388,6 @@ ALL: tuple[Noise, ...] = (
 
 def add_noise(dump: Dump, chance: random.Random, spared: Collection[str], share: float = 0.45) -> None:
     """Some of all that, never on what the case is about."""
-    for noise in ALL:
+    for noise in (*ALL, *LEFT):
         if chance.random() < share:
             noise(dump, chance, spared)

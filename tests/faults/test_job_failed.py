@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from selfheal.diagnosis.engine import diagnose
 from selfheal.faults.interface import Exact, LastGood
+from selfheal.incidents.record import Target
 from tests.faults.kit import found, get, only, remedy, root
 from tests.support.cluster import Cluster, ago, container, ended, running
 
@@ -84,3 +86,22 @@ def test_an_address_that_no_service_answers_is_to_lead_to_one() -> None:
     assert edit.field.endswith("/env/name=DB/value")
     assert isinstance(edit.value, LastGood) and isinstance(edit.value.fallback, Exact)
     assert edit.value.fallback.value == "db:5432"
+
+
+def left_over(seconds: float) -> Cluster:
+    """A Job that gave up that long ago; its pods are gone."""
+    cluster = job("BackoffLimitExceeded")
+    cluster.objects.remove(get(cluster, "Pod", "migrate-new-0"))
+    get(cluster, "Job", "migrate")["status"]["conditions"][0]["lastTransitionTime"] = ago(seconds)
+    return cluster
+
+
+def test_lookalike_job_that_failed_days_ago_and_is_left_over() -> None:
+    assert root(left_over(3600)) == ("job-failed", "Job shop/migrate")
+    assert root(left_over(3 * 86_400)) == ("healthy", "")
+
+
+def test_a_job_that_is_asked_about_counts_however_long_ago_it_failed() -> None:
+    target = Target(kind="Job", namespace="shop", name="migrate")
+    answer = diagnose(left_over(3 * 86_400).snapshot(), target=target)
+    assert answer.root is not None and answer.root.fault == "job-failed"
