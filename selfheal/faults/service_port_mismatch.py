@@ -128,6 +128,10 @@ def _target(snapshot: Snapshot, backend: Backend, index: int, port: dict[str, An
     offered = _defaulted(snapshot, backend, index, port, known)
     if offered is not None:
         return offered
+    alone = aimed(port) == port.get("port") and port.get("port") not in asked_ports(snapshot, backend.ref)
+    if alone and not (complaints or was_value is not None or asked or heard):
+        # One number, offered as it is sent to, for which nobody asks: that the pods do not declare it tells nothing.
+        return None
     if stale:
         # Declared, yet refused to callers while the probes of ready pods ask elsewhere: the program has moved.
         known = [item for item in known if item.number != where]
@@ -160,7 +164,8 @@ def _defaulted(
     """
     number = port.get("port")
     asked = asked_ports(snapshot, backend.ref)
-    meant = [other for other in asked if other != number and any(item.number == other for item in known)]
+    offered = {item.get("port") for item in backend.ports}
+    meant = [other for other in asked if other not in offered and any(item.number == other for item in known)]
     if aimed(port) != number or number in asked or len(meant) != 1:
         return None
     load = asked[meant[0]][0]

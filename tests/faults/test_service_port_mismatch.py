@@ -76,6 +76,13 @@ def test_one_number_for_both_that_its_callers_do_not_use() -> None:
     assert (target.field, target.where_written) == ("/spec/ports/0/targetPort", True)
 
 
+def test_lookalike_the_callers_port_is_offered_beside() -> None:
+    cluster = shop(8081, port=8081)
+    cluster.objects[-1]["spec"]["ports"].append({"name": "main", "port": 8080, "targetPort": 8080})
+    caller(cluster, "web", {"CART": "http://cart:8080"})
+    assert "/port" not in [item.facts["field"][-5:] for item in found("service-port-mismatch", cluster)]
+
+
 def test_lookalike_service_that_is_as_it_was_when_the_pods_declared_its_port() -> None:
     cluster = Cluster()
     now = {"containers": [container(ports=[{"containerPort": 9101}])]}
@@ -83,3 +90,7 @@ def test_lookalike_service_that_is_as_it_was_when_the_pods_declared_its_port() -
     cluster.deployment("cart", now, before=before)
     cluster.service("cart", {"app": "cart"}, port=9102)
     assert not found("service-port-mismatch", cluster)
+
+
+def test_lookalike_number_that_nobody_asks_for_and_no_pod_declares() -> None:
+    assert not found("service-port-mismatch", shop(15672, port=15672))
