@@ -61,7 +61,8 @@ def inside(snapshot: Snapshot, namespace: str, host: str) -> bool:
     if len(parts) == 1:
         return True
     return (len(parts) > 2 and parts[2] == "svc") or (
-        len(parts) == 2 and (parts[1] == namespace or parts[1] in snapshot.namespaces())
+        len(parts) == 2
+        and (parts[1] == namespace or parts[1] in snapshot.namespaces() or bool(_space(snapshot, host)))
     )
 
 
@@ -135,7 +136,43 @@ def _line(signal: Signal) -> Evidence:
     return of_log(signal.pod, signal.container, signal.line, previous=signal.previous)
 
 
+def _space(snapshot: Snapshot, host: str) -> str:
+    """The namespace plainly meant by a host that names one that does not exist, where it has that Service; else ""."""
+    parts = host.split(".")
+    spaces = snapshot.namespaces()
+    if len(parts) < 2 or parts[1] in spaces or (len(parts) > 2 and parts[2] != "svc"):
+        return ""
+    near = nearest(parts[1], spaces)
+    return near if near and snapshot.get("Service", near, parts[0]) is not None else ""
+
+
+def _other_space(
+    snapshot: Snapshot, workload: Workload, address: Address, space: str, before: str, origin: str
+) -> Wrong | None:
+    """A host that names a namespace that does not exist, and of which calls fail."""
+    name, was = address.host.split(".")[:2]
+    service = snapshot.get("Service", space, name)
+    sure, told = _told(snapshot, workload, address, service)
+    if service is None or not sure:
+        return None
+    pattern = rf"(?<![\w.-]){re.escape(f'{name}.{was}')}(?![\w-])"
+    return Wrong(
+        address,
+        "host",
+        service,
+        before or re.sub(pattern, f"{name}.{space}", address.value),
+        before,
+        origin or f"the Service {name} of the namespace {space} exists",
+        sure,
+        _evidence(address, told, f"There is no namespace {was}"),
+        to_store(snapshot, workload, address),
+    )
+
+
 def _host(snapshot: Snapshot, workload: Workload, address: Address, before: str, origin: str) -> Wrong | None:
+    space = _space(snapshot, address.host)
+    if space:
+        return _other_space(snapshot, workload, address, space, before, origin)
     # Services that other addresses of the workload name already are not meant by this one.
     taken = {
         item.host.split(".")[0]

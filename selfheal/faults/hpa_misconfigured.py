@@ -98,6 +98,8 @@ class HpaMisconfigured(Fault):
             )
         wanted = Exact(facts["wanted"], facts["origin"]) if facts["wanted"] is not None else None
         edits = [FieldEdit(finding.object, facts["field"], LastGood(wanted))]
+        if facts.get("kind") and facts.get("named"):
+            edits.clear()
         if facts.get("kind"):
             edits.append(
                 FieldEdit(
@@ -160,6 +162,7 @@ def _target(snapshot: Snapshot, scaler: Object) -> Finding | None:
             "target": near or aim.name,
             "field": field,
             "wanted": near,
+            "named": near == aim.name,
             "kind": names[near] if near in names and names[near] != aim.kind else "",
             "origin": f"the {names.get(near or '', 'workload')} {near} exists",
         },

@@ -67,8 +67,11 @@ class LimitRangeViolated(Fault):
             return Remedy(
                 title, (), finding.summary, escalate="Which container is outside cannot be told from specs."
             )
-        value = Exact(facts["bound"], facts["origin"])
-        return Remedy(title, (FieldEdit(finding.object, facts["field"], LastGood(value)),), finding.summary)
+        also = facts.get("also") or []
+        # Where requests are outside as well, and other than the limits, the bound is no size that anybody meant.
+        value = None if also and not facts["alike"] else Exact(facts["bound"], facts["origin"])
+        edits = tuple(FieldEdit(finding.object, field, LastGood(value)) for field in (facts["field"], *also))
+        return Remedy(title, edits, finding.summary)
 
 
 def _finding(snapshot: Snapshot, workload: Workload, match: re.Match[str], told: Evidence) -> Finding:
@@ -96,7 +99,14 @@ def _finding(snapshot: Snapshot, workload: Workload, match: re.Match[str], told:
                 evidence.append(on_object(ref_of(item), at, value, f"The {side} of the namespace"))
                 origin = str(ref_of(item))
                 break
-    before = last_good(snapshot, workload, where) if where else None
+    other = where.replace("/limits/", "/requests/") if "/limits/" in where and side == "maximum" else ""
+    asked, edge = quantity(pointer.resolve(workload.spec, other)) if other else None, quantity(bound)
+    also = [other] if asked is not None and edge is not None and asked > edge else []
+    good = [
+        {"field": workload.at(relative), "value": before[0], "origin": before[1]}
+        for relative in (where, *also)
+        if relative and (before := last_good(snapshot, workload, relative)) is not None
+    ]
     return Finding(
         fault=LimitRangeViolated.id,
         variant="ratio" if side == "ratio" else resource,
@@ -109,9 +119,9 @@ def _finding(snapshot: Snapshot, workload: Workload, match: re.Match[str], told:
             "field": field,
             "bound": bound if side != "ratio" else str(now or ""),
             "origin": origin,
-            "last_good": []
-            if before is None
-            else [{"field": field, "value": before[0], "origin": before[1]}],
+            "alike": asked is not None and asked == quantity(now),
+            "also": [workload.at(relative) for relative in also],
+            "last_good": good,
         },
     )
 

@@ -60,6 +60,7 @@ class _Case:
     block: Blocked
     signal: Signal | None
     port: int | None
+    protocol: str = "TCP"
 
 
 class NetworkPolicyBlocking(Fault):
@@ -74,6 +75,8 @@ class NetworkPolicyBlocking(Fault):
         "/spec/egress/*/to/*/podSelector/matchLabels",
         "/spec/ingress/*/ports/*/port",
         "/spec/egress/*/ports/*/port",
+        "/spec/ingress/*/ports/*/protocol",
+        "/spec/egress/*/ports/*/protocol",
         "/spec/podSelector",
         "/spec/podSelector/matchLabels",
     )
@@ -145,7 +148,7 @@ def _cases(snapshot: Snapshot) -> Iterator[_Case]:
                 speaks = _protocol(backend.serving[0], where, str(port.get("protocol") or "TCP"))
                 blocks = blocked(snapshot, source, backend.serving[0], where, speaks)
                 if blocks:
-                    yield _Case(caller, backend, blocks[0], signals.get(backend.ref), where)
+                    yield _Case(caller, backend, blocks[0], signals.get(backend.ref), where, speaks)
                     break
 
 
@@ -285,6 +288,9 @@ def _edit(snapshot: Snapshot, case: _Case, policy: Object, side: str) -> tuple[s
             ports = mappings(rule.get("ports"))
             if len(ports) == 1:
                 field = f"/spec/{side}/{number}/ports/0/port"
+                if ports[0].get("port") == case.port and ports[0].get("protocol", "TCP") != case.protocol:
+                    origin = f"the protocol of the container port of {case.backend.ref.name}"
+                    return f"/spec/{side}/{number}/ports/0/protocol", case.protocol, origin
                 return field, case.port, f"the container port of {case.backend.ref.name}"
         for index, item in enumerate(peers):
             asked = strings(mapping(item.get("podSelector")).get("matchLabels"))

@@ -31,10 +31,13 @@ from selfheal.cluster.workloads import earlier, strings
 from selfheal.faults.evidence import on_object
 from selfheal.faults.fields import ANY, pod_fields
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, NearName, Remedy
-from selfheal.faults.nearness import nearest
+from selfheal.faults.nearness import likeness, nearest
 from selfheal.faults.placing import Reason, place_finding, reasons
 from selfheal.faults.scheduling import nodes
 from selfheal.incidents.record import Target
+
+#: Labels of nodes are short words: they have to be more alike than other names.
+LIKENESS = 0.65
 
 
 class NodeSelectorMismatch(Fault):
@@ -55,6 +58,9 @@ class NodeSelectorMismatch(Fault):
         facts = finding.facts
         title = f"Let {finding.object.name} select nodes that exist"
         edits = []
+        if facts.get("whole"):
+            edit = FieldEdit(finding.object, facts["whole"], Exact(None, "the template before"), "remove")
+            return Remedy(title, (edit,), finding.summary)
         for pair in facts["pairs"]:
             if pair["new"]:
                 edits.append(FieldEdit(finding.object, pair["field"], LastGood(), "remove"))
@@ -78,6 +84,9 @@ def _finding(snapshot: Snapshot, reason: Reason) -> Finding:
             continue
         values = sorted({node.labels[key] for node in every if key in node.labels})
         near = nearest(value, values)
+        near = near if near is not None and likeness(value, near) >= LIKENESS else None
+        # Without a near name only what a node carries that would take the pod otherwise can be meant.
+        values = sorted({node.labels[key] for node in reason.nodes if key in node.labels})
         new = older is not None and key not in before
         pairs.append(
             {
@@ -117,5 +126,8 @@ def _finding(snapshot: Snapshot, reason: Reason) -> Finding:
         summary=f"{workload.ref} cannot be scheduled: no node carries {told}, which its nodeSelector asks for.",
         fields=fields,
         marks=marks,
-        more={"pairs": pairs},
+        more={
+            "pairs": pairs,
+            "whole": workload.at("/nodeSelector") if older is not None and not before else "",
+        },
     )

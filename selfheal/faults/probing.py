@@ -333,7 +333,10 @@ def probe_remedy(finding: Finding, name: str) -> Remedy:
     facts = finding.facts
     title = f"Let the {name} of {finding.object.name} ask what {finding.container} answers"
     candidates = tuple(facts["candidates"])
-    if finding.variant == "timing" and facts["word"] in _RAISED:
+    if finding.variant == "timing" and facts["word"] == "initialDelaySeconds" and name == "readiness probe":
+        # It is asked too late, and how late is early enough only its past says.
+        query = LastGood()
+    elif finding.variant == "timing" and facts["word"] in _RAISED:
         minimum = {"timeoutSeconds": "", "failureThreshold": "3", "periodSeconds": "10"}.get(
             facts["word"], "30"
         )

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfheal.cluster.quantity import quantity
-from tests.exam_repair.application import Application
+from tests.exam_repair.application import THEMES, Application
 
 Objects = dict[str, Any]
 #: Where the good value is to be found. TEMPLATE: an older ReplicaSet holds it; SPEC: other objects say it; NOTHING:
@@ -18,7 +18,8 @@ TEMPLATE, SPEC, NOTHING = "template", "spec", "nothing"
 
 @dataclass(frozen=True)
 class Defect:
-    """``faults`` are the diagnoses that are right; ``equal`` accepts another fix: (pointer part, values).
+    """``faults`` are the diagnoses that are right; ``equal`` accepts another fix: (pointer part, values, or which of
+    them do).
 
     ``must`` False: a person may be asked even where the value could be known. ``never``: only a person can.
     """
@@ -27,7 +28,7 @@ class Defect:
     faults: tuple[str, ...]
     spoil: Callable[[Application], Any]
     known: str = TEMPLATE
-    equal: tuple[tuple[str, tuple[Any, ...]], ...] = ()
+    equal: tuple[tuple[str, tuple[Any, ...] | Callable[[Any], bool]], ...] = ()
     #: Where the right value cannot be known: (pointer part, whether a value there does and is bounded).
     sound: tuple[tuple[str, Callable[[Any], bool]], ...] = ()
     must: bool = True
@@ -659,6 +660,223 @@ def _(app: Application) -> None:
         {"name": "warm", "image": box(app, "worker")["image"], "command": ["/usr/bin/warmup"],
          "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}}}
     ]  # fmt: skip
+
+
+# What a pod is admitted with
+
+
+@defect(
+    "privileged", "pod-security-rejected", known=SPEC, equal=(("/securityContext", ({"privileged": False},)),)
+)
+def _(app: Application) -> None:
+    app.around[0]["metadata"]["labels"] = {"pod-security.kubernetes.io/enforce": "baseline"}
+    box(app, "rpc")["securityContext"] = {"privileged": True}
+
+
+@defect("host-network", "pod-security-rejected", known=SPEC)
+def _(app: Application) -> None:
+    app.around[0]["metadata"]["labels"] = {"pod-security.kubernetes.io/enforce": "baseline"}
+    pod(app, "Deployment/cache")["hostNetwork"] = True
+
+
+# Several slips of other kinds
+
+
+@defect(
+    "dependency-namespace",
+    "dependency-unreachable",
+    known=SPEC,
+    equal=(
+        ("/QUEUE_ADDR/value", lambda value: value.split(".")[1] in {f"{t[0]}:6379" for t in THEMES.values()}),
+    ),
+)
+def _(app: Application) -> None:
+    env(app, "worker", "QUEUE_ADDR")["value"] = f"{app.host('cache')}.{app.namespace}s:6379"
+
+
+@defect("dependency-url-path", "dependency-unreachable", "env-var-invalid", known=SPEC)
+def _(app: Application) -> None:
+    env(app, "web", "API_URL")["value"] = f"http://{app.host('api')}:900"
+
+
+@defect("daemonset-image", "image-not-found")
+def _(app: Application) -> None:
+    box(app, "agent")["image"] += "-rc"
+
+
+@defect("daemonset-toleration", "taint-not-tolerated", "unknown", known=NOTHING, must=False)
+def _(app: Application) -> None:
+    pod(app, "DaemonSet/agent")["tolerations"][0]["key"] = "dedicatd"
+
+
+@defect("statefulset-class-name-claim", "pvc-storage-class-missing", known=SPEC, new=True)
+def _(app: Application) -> None:
+    app.objects["StatefulSet/db"]["spec"]["volumeClaimTemplates"][0]["spec"]["storageClassName"] = "fast-sd"
+
+
+@defect("statefulset-account", "service-account-missing", known=NOTHING)
+def _(app: Application) -> None:
+    pod(app, "StatefulSet/db")["serviceAccountName"] = "database"
+
+
+@defect("liveness-path-slip", "liveness-probe-misconfigured", known=SPEC)
+def _(app: Application) -> None:
+    box(app, "store")["livenessProbe"]["httpGet"]["path"] = "/pign"
+
+
+@defect("readiness-path-filler", "readiness-probe-misconfigured", known=SPEC)
+def _(app: Application) -> None:
+    box(app, "audit")["readinessProbe"]["httpGet"]["path"] = "/helthz"
+
+
+@defect("readiness-delay", "readiness-probe-misconfigured", must=False)
+def _(app: Application) -> None:
+    box(app, "store")["readinessProbe"]["initialDelaySeconds"] = 6000
+
+
+@defect("readiness-exec", "readiness-probe-misconfigured", must=False)
+def _(app: Application) -> None:
+    box(app, "cache")["readinessProbe"] = {"exec": {"command": ["/bin/redis-clii", "ping"]}}
+
+
+@defect("service-target-sibling", "service-port-mismatch", known=SPEC, equal=(("/targetPort", (8080,)),))
+def _(app: Application) -> None:
+    app.objects["Service/audit"]["spec"]["ports"][0]["targetPort"] = 8000
+
+
+@defect("service-selector-key", "service-selector-mismatch", known=SPEC)
+def _(app: Application) -> None:
+    selector = app.objects["Service/geo"]["spec"]["selector"]
+    app.objects["Service/geo"]["spec"]["selector"] = {"app": selector["app.kubernetes.io/name"]}
+
+
+@defect("service-selector-extra", "service-selector-mismatch", known=SPEC)
+def _(app: Application) -> None:
+    app.objects["Service/web"]["spec"]["selector"]["tier"] = "frontend"
+
+
+@defect("container-port", "service-port-mismatch", "readiness-probe-misconfigured", must=False)
+def _(app: Application) -> None:
+    box(app, "audit")["ports"][0]["containerPort"] = 8081
+
+
+@defect("port-name", "service-port-mismatch", "readiness-probe-misconfigured", known=SPEC, must=False)
+def _(app: Application) -> None:
+    box(app, "audit")["ports"][0]["name"] = "htpp"
+
+
+@defect(
+    "ingress-port-name",
+    "ingress-backend-invalid",
+    known=SPEC,
+    equal=(("/service/port/name", ("http",)), ("/service/port/number", (None,))),
+)
+def _(app: Application) -> None:
+    path = app.objects["Ingress/web"]["spec"]["rules"][0]["http"]["paths"][0]
+    path["backend"]["service"]["port"] = {"name": "http-web"}
+
+
+@defect("policy-protocol", "network-policy-blocking", known=SPEC)
+def _(app: Application) -> None:
+    app.objects["NetworkPolicy/db"]["spec"]["ingress"][0]["ports"][0]["protocol"] = "UDP"
+
+
+@defect("hpa-kind", "hpa-misconfigured", known=SPEC)
+def _(app: Application) -> None:
+    app.objects["HorizontalPodAutoscaler/api"]["spec"]["scaleTargetRef"]["kind"] = "StatefulSet"
+
+
+@defect("rbac-namespace", "rbac-forbidden", known=SPEC)
+def _(app: Application) -> None:
+    app.objects["RoleBinding/operator"]["subjects"][0]["namespace"] = "default"
+
+
+@defect("service-account-none", "rbac-forbidden", known=TEMPLATE)
+def _(app: Application) -> None:
+    del pod(app, "Deployment/operator")["serviceAccountName"]
+
+
+@defect("configmap-key-dash", "config-key-missing", known=SPEC)
+def _(app: Application) -> None:
+    env(app, "api", "REGION")["valueFrom"]["configMapKeyRef"]["key"] = "region"
+
+
+@defect(
+    "configmap-items",
+    "config-key-missing",
+    known=SPEC,
+    equal=(("/configMap/items", ([{"key": "limits.json", "path": "limits.json"}],)),),
+)
+def _(app: Application) -> None:
+    pod(app, "Deployment/store")["volumes"][1]["configMap"]["items"] = [
+        {"key": "limit.json", "path": "limits.json"}
+    ]
+
+
+@defect("config-content-indent", "config-content-invalid", known=NOTHING, new=True)
+def _(app: Application) -> None:
+    data = app.objects["ConfigMap/worker"]["data"]
+    data["worker.yaml"] = data["worker.yaml"].replace("    backoff: 2s\n", "   backoff: 2s\n")
+
+
+@defect("config-content-comma", "config-content-invalid", known=SPEC, new=True)
+def _(app: Application) -> None:
+    data = app.objects["ConfigMap/store"]["data"]
+    data["limits.json"] = data["limits.json"].replace('"png"]', '"png",]')
+
+
+@defect("command-slip", "command-invalid", known=SPEC)
+def _(app: Application) -> None:
+    box(app, "worker")["command"] = ["/usr/bin/wroker"]
+
+
+@defect(
+    "init-host",
+    "init-container-failed",
+    "dependency-unreachable",
+    known=SPEC,
+    equal=(("/initContainers", lambda value: value[0]["env"][0]["value"].endswith("db:5432")),),
+)
+def _(app: Application) -> None:
+    from selfheal.sandbox.kubernetes.behaviour import Call, ImageBehaviour, Variable
+
+    image = f"{app.registry}/wait-for:1.2"
+    app.images[image] = ImageBehaviour(
+        memory="10Mi", run_seconds=2, variables=(Variable("TARGET"),), calls=(Call("$TARGET", at_start=True),)
+    )
+    pod(app, "Deployment/api")["initContainers"] = [
+        {"name": "wait", "image": image, "env": [{"name": "TARGET", "value": f"{app.host('db')[:-1]}:5432"}],
+         "resources": {"requests": {"cpu": "10m", "memory": "16Mi"}}}
+    ]  # fmt: skip
+
+
+@defect("memory-request", "resources-unschedulable", "quota-exceeded")
+def _(app: Application) -> None:
+    box(app, "audit")["resources"] = {
+        "requests": {"cpu": "50m", "memory": "64Gi"},
+        "limits": {"memory": "96Gi"},
+    }
+
+
+@defect("node-selector-new", "node-selector-mismatch")
+def _(app: Application) -> None:
+    pod(app, "Deployment/cache")["nodeSelector"] = {"pool": "cache"}
+
+
+@defect("replicas-zero-statefulset", "scaled-to-zero", known=NOTHING, must=False)
+def _(app: Application) -> None:
+    app.objects["StatefulSet/db"]["spec"]["replicas"] = 0
+
+
+@defect("pull-policy-never", "image-not-found", must=False)
+def _(app: Application) -> None:
+    box(app, "audit")["imagePullPolicy"] = "Never"
+
+
+@defect("two-ports-alike", "port-conflict", known=SPEC, must=False)
+def _(app: Application) -> None:
+    box(app, "rpc")["ports"][1]["hostPort"] = 8081
+    app.objects["Deployment/rpc"]["spec"]["replicas"] = 6
 
 
 @defect("healthy")

@@ -136,7 +136,10 @@ def _judge(
     left = [
         (where, value)
         for where, _, value in differing
-        if not any(where.endswith(part) and value in values for part, values in defect.equal)
+        if not any(
+            where.endswith(part) and (values(value) if callable(values) else value in values)
+            for part, values in defect.equal
+        )
     ]
     unsound = [
         where

@@ -34,6 +34,24 @@ def test_host_that_is_no_service() -> None:
     assert root(cluster)[0] == "dependency-unreachable"
 
 
+@pytest.mark.parametrize(
+    ("host", "wanted"),
+    [
+        ("mysql.shpo", "mysql.shop"),
+        ("mysql.shpo.svc.cluster.local", "mysql.shop.svc.cluster.local"),
+        ("mysql.example", None),
+        ("other.shpo", None),
+    ],
+)
+def test_namespace_that_does_not_exist(host: str, wanted: str | None) -> None:
+    cluster = with_store({"DB": f"mysql://{host}:3306/x"}, lines(f"lookup {host}: no such host"))
+    cluster.objects.append({"kind": "Namespace", "metadata": {"name": "shop"}})
+    findings = found("dependency-unreachable", cluster)
+    assert [item.facts["wanted"] for item in findings if item.facts.get("wanted")] == (
+        [f"mysql://{wanted}:3306/x"] if wanted else []
+    )
+
+
 def test_address_in_a_config_map_blames_it() -> None:
     cluster = Cluster()
     served(cluster, "mysql", 3306)

@@ -8,6 +8,7 @@ import pytest
 
 from selfheal.faults.complaints import complaints
 from selfheal.faults.env_var_invalid import EnvVarInvalid
+from selfheal.faults.interface import Exact, LastGood
 from tests.support.cluster import Cluster, container, crashing, running
 
 
@@ -150,3 +151,18 @@ def test_missing_in_many_languages(line: str, name: str) -> None:
 )
 def test_invalid_in_many_languages(line: str, name: str, value: str | None) -> None:
     assert any(found.name == name and found.value == value for found in complaints(line))
+
+
+@pytest.mark.parametrize("elsewhere", [True, False])
+def test_a_name_is_put_right_only_where_another_spec_has_it(elsewhere: bool) -> None:
+    spec = with_env(("LOG_LEVLE", "info"))
+    cluster = cluster_with(spec, "Error: missing required environment variable LOG_LEVEL")
+    if elsewhere:
+        cluster.deployment("other", with_env(("LOG_LEVEL", "debug")))
+    (finding,) = found(cluster)
+    name, gone = EnvVarInvalid().remedy(finding).edits
+    fallback = name.value.fallback if isinstance(name.value, LastGood) else None
+    assert (isinstance(fallback, Exact) and fallback.value) == (
+        {"name": "LOG_LEVEL", "value": "info"} if elsewhere else False
+    )
+    assert gone.op == "remove"

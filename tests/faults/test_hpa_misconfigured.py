@@ -42,6 +42,13 @@ def test_target_that_does_not_exist() -> None:
     assert root(cluster) == ("hpa-misconfigured", "HorizontalPodAutoscaler shop/api")
 
 
+def test_target_of_another_kind() -> None:
+    cluster = scaled("api", said("AbleToScale", "False", "FailedGetScale", "not found"))
+    cluster.objects[-1]["spec"]["scaleTargetRef"]["kind"] = "StatefulSet"
+    (edit,) = remedy(only("hpa-misconfigured", cluster)).edits
+    assert (edit.field, edit.value.fallback.value) == ("/spec/scaleTargetRef/kind", "Deployment")
+
+
 def test_container_without_a_request() -> None:
     text = "missing request for cpu in container app of Pod api-new-0"
     cluster = scaled("api", said("ScalingActive", "False", "FailedGetResourceMetric", text), requests="")

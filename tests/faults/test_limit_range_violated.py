@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from selfheal.faults.interface import LastGood
 from tests.faults.kit import found, only, refused, remedy, root
 from tests.support.cluster import container
 
@@ -14,12 +15,20 @@ def test_maximum() -> None:
     rule = {"type": "Container", "max": {"memory": "2Gi"}}
     cluster.add("LimitRange", "limits", spec={"limits": [rule]})
     finding = only("limit-range-violated", cluster)
-    (edit,) = remedy(finding).edits
-    assert (edit.field, edit.value.fallback.value) == (
-        "/spec/template/spec/containers/name=app/resources/limits/memory",
-        "2Gi",
-    )
+    base = "/spec/template/spec/containers/name=app/resources"
+    assert [(edit.field, edit.value.fallback.value) for edit in remedy(finding).edits] == [
+        (f"{base}/limits/memory", "2Gi"),
+        (f"{base}/requests/memory", "2Gi"),
+    ]
     assert root(cluster) == ("limit-range-violated", "Deployment shop/api")
+
+
+def test_a_request_outside_beside_another_limit_has_no_size_that_was_meant() -> None:
+    resources = {"limits": {"memory": "96Gi"}, "requests": {"memory": "64Gi"}}
+    text = 'pods "api-1" is forbidden: maximum memory usage per Container is 2Gi, but limit is 96Gi'
+    cluster = refused("api", text, {"containers": [container(resources=resources)]})
+    edits = remedy(only("limit-range-violated", cluster)).edits
+    assert [edit.value for edit in edits] == [LastGood(), LastGood()]
 
 
 def test_minimum() -> None:

@@ -44,6 +44,13 @@ def test_port() -> None:
     assert (finding.facts["field"], finding.facts["wanted"]) == ("/spec/ingress/0/ports/0/port", 8080)
 
 
+def test_protocol() -> None:
+    rule = admits("web")
+    rule["ports"][0]["protocol"] = "UDP"
+    finding = only("network-policy-blocking", guarded(rule, log=lines(TIMEOUT)))
+    assert (finding.facts["field"], finding.facts["wanted"]) == ("/spec/ingress/0/ports/0/protocol", "TCP")
+
+
 def test_deny_without_any_rule_is_for_a_person() -> None:
     cluster = guarded(None, log=lines(TIMEOUT))
     assert remedy(only("network-policy-blocking", cluster)).escalate

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from selfheal.faults.interface import LastGood
 from tests.faults.kit import found, node, only, remedy, root, unscheduled
 from tests.support.cluster import container
 
@@ -23,7 +24,17 @@ def test_pair_that_is_new_is_removed() -> None:
     cluster = unscheduled("api", spec, TEXT, before={"containers": [container()]})
     node(cluster)
     (edit,) = remedy(only("node-selector-mismatch", cluster)).edits
-    assert edit.op == "remove"
+    assert (edit.op, edit.field) == ("remove", "/spec/template/spec/nodeSelector")
+
+
+def test_a_value_of_a_node_that_would_not_take_the_pod_is_not_meant() -> None:
+    cluster = unscheduled("api", {"containers": [container()], "nodeSelector": {"pool": "cache"}}, TEXT)
+    node(
+        cluster, labels={"pool": "batch"}, taints=[{"key": "only", "value": "batch", "effect": "NoSchedule"}]
+    )
+    node(cluster, "node-2")
+    (edit,) = remedy(only("node-selector-mismatch", cluster)).edits
+    assert edit.value == LastGood()
 
 
 def test_lookalike_affinity() -> None:

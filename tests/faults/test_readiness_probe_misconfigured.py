@@ -105,6 +105,7 @@ def test_delay_far_beyond_what_it_was() -> None:
     spec, before = probing(http(initialDelaySeconds=3600)), probing(http(initialDelaySeconds=5))
     (finding,) = found(cluster_with(spec, "", before=before, since=900))
     assert (finding.variant, finding.facts["word"]) == ("timing", "initialDelaySeconds")
+    assert ReadinessProbeMisconfigured().remedy(finding).edits[0].value == LastGood()  # Never raised further.
 
 
 @pytest.mark.parametrize("code", ["500", "503"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import pytest
@@ -71,6 +72,29 @@ def test_a_near_name_is_taken_only_when_it_is_plainly_meant() -> None:
         decided(field, LastGood(NearName("ConfigMap", "app-config", ("zebra", "other"))))
     with pytest.raises(NoValue):
         decided(field, LastGood(NearName("ConfigMap", "cart-a", ("cart-b", "cart-c"))))
+
+
+@pytest.mark.parametrize(
+    ("before", "other", "meant"),
+    [
+        ("/health", "/ping", True),
+        ("/livez", "/healthz", False),  # It was made for liveness, and such a path may exist.
+        ("/health", "/readyz", False),
+        ("/health", "/", False),
+    ],
+)
+def test_the_path_of_another_probe_counts_when_it_asks_for_health_in_general(
+    before: str, other: str, meant: bool
+) -> None:
+    obj = copy.deepcopy(OBJ)
+    obj["spec"]["template"]["spec"]["containers"][0]["readinessProbe"]["httpGet"]["path"] = before
+    edit = FieldEdit(REF, f"{C}/readinessProbe/httpGet/path", LastGood(Exact(other, "another probe")))
+    sources = Sources(analysis=Analysis(verdict="fault"), policy=Policy())
+    if meant:
+        assert decide(edit, obj, sources).value == other
+    else:
+        with pytest.raises(NoValue):
+            decide(edit, obj, sources)
 
 
 def test_an_earlier_name_counts_only_while_it_exists() -> None:
