@@ -25,7 +25,7 @@ QUICK = 200
 #: How many of 100 faulty halves are diagnosed right although a kind is missing. Without pods nobody can tell why pods are
 #: ill, and without Deployments the ReplicaSet is blamed.
 RIGHT = {
-    "events": 80, "logs": 100, "configmaps": 90, "replicasets": 95, "services": 85, "nodes": 100, "secrets": 100, "pods": 30, "deployments": 30,
+    "events": 88, "logs": 100, "configmaps": 90, "replicasets": 98, "services": 85, "nodes": 100, "secrets": 100, "pods": 30, "deployments": 30,
     "endpointslices": 100, "serviceaccounts": 100,
 }  # fmt: skip
 
