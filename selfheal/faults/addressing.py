@@ -234,7 +234,8 @@ def _port(
     text = str(address.port)
     wanted = before
     if not wanted and len(ports) == 1:
-        pattern = rf"(?<=:){text}(?!\d)" if not address.port_field else rf"^{text}$"
+        # What follows the digits and is no part of a path belongs to the slip: 808x.
+        pattern = rf"(?<=:){text}(?!\d)[A-Za-z]*(?![\w-])" if not address.port_field else rf"^{text}$"
         wanted = re.sub(pattern, str(ports[0]), text if address.port_field else address.value)
     shown = ", ".join(map(str, ports))
     evidence = [

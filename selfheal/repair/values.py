@@ -156,7 +156,7 @@ def _options(edit: FieldEdit, query: Query, obj: Object, sources: Sources) -> It
     before = pointer.resolve(obj, edit.field, None)
     if isinstance(query, LastGood):
         fallback = query.fallback
-        for value, origin in _earlier(edit, sources):
+        for value, origin in _earlier(edit, obj, sources):
             if _allowed(value, fallback, before):
                 yield value, origin
         if fallback is not None:
@@ -170,7 +170,7 @@ def _options(edit: FieldEdit, query: Query, obj: Object, sources: Sources) -> It
         if name is not None:
             yield name, f"the existing {query.kind} that is plainly meant by {query.wanted}"
     elif isinstance(query, OneOf):
-        yield from _one_of(edit, query, before, sources)
+        yield from _one_of(edit, query, obj, sources)
     elif isinstance(query, Release):
         # What git knows of it is asked for as a whole (`release`); here an older object of the cluster speaks.
         yield from (
@@ -180,20 +180,33 @@ def _options(edit: FieldEdit, query: Query, obj: Object, sources: Sources) -> It
         yield _raised(edit, query, before, sources)
 
 
-def _earlier(edit: FieldEdit, sources: Sources) -> Iterator[Past]:
+def _earlier(edit: FieldEdit, obj: Object, sources: Sources) -> Iterator[Past]:
     for item in sources.analysis.last_good:
         if item.field == edit.field:
             yield item.value, item.origin
     yield from sources.past(edit)
     if _SHARED_BY_ENVIRONMENTS.search(edit.field):
         found: dict[str, Past] = {}
-        for name, obj in sources.siblings(edit):
-            value = pointer.resolve(obj, edit.field, None)
-            if isinstance(value, str | int):
+        for name, sibling in sources.siblings(edit):
+            value = pointer.resolve(sibling, edit.field, None)
+            if isinstance(value, str | int) and _comparable(edit, obj, sibling, value):
                 found[repr(value)] = (value, name)
         # Siblings that disagree confirm nothing.
         if len(found) == 1:
             yield next(iter(found.values()))
+
+
+def _comparable(edit: FieldEdit, obj: Object, sibling: Object, value: Any) -> bool:
+    """Whether a sibling's value tells anything: another version of the program may answer at other paths, so that such a
+    path counts only where the present one is plainly a slip of it.
+    """
+    tokens = pointer.parts(edit.field)
+    at = next((index for index, token in enumerate(tokens) if token.endswith("ontainers")), None)
+    if at is None or not edit.field.endswith(_PATH):
+        return True
+    image = pointer.join(*tokens[: at + 2], "image")
+    same = pointer.resolve(obj, image, None) == pointer.resolve(sibling, image, None)
+    return same or likeness(str(pointer.resolve(obj, edit.field, None)), str(value)) >= SLIP
 
 
 def _allowed(value: Any, fallback: Query | None, before: Any) -> bool:
@@ -207,15 +220,15 @@ def _allowed(value: Any, fallback: Query | None, before: Any) -> bool:
     return True
 
 
-def _one_of(edit: FieldEdit, query: OneOf, before: Any, sources: Sources) -> Iterator[Past]:
-    confirmed = [value for value, _ in _earlier(edit, sources) if value in query.values]
+def _one_of(edit: FieldEdit, query: OneOf, obj: Object, sources: Sources) -> Iterator[Past]:
+    confirmed = [value for value, _ in _earlier(edit, obj, sources) if value in query.values]
     if confirmed:
         yield confirmed[0], query.origin
     elif "/resources/" in edit.field:
         # What other programs are given says nothing of what this one needs.
         return
     elif edit.field.endswith(_PATH):
-        meant = _path_meant(before, query.values)
+        meant = _path_meant(pointer.resolve(obj, edit.field, None), query.values)
         if meant is not None:
             yield meant, query.origin
     elif len(query.values) == 1:

@@ -54,7 +54,11 @@ def decided(field: str, query: Any, *, siblings: Any = (), past: Any = (), **mor
 
 def other(value: Any, field: tuple[str, ...]) -> dict[str, Any]:
     """An object of another environment that has ``value`` at a probe's path or port, or an image."""
-    container: dict[str, Any] = {"name": "app", "readinessProbe": {"httpGet": {}}}
+    container: dict[str, Any] = {
+        "name": "app",
+        "image": "ghcr.io/acme/cart:2",
+        "readinessProbe": {"httpGet": {}},
+    }
     if field == ("image",):
         container["image"] = value
     else:
@@ -114,6 +118,18 @@ def test_siblings_teach_paths_and_ports_and_never_images() -> None:
             decided(field, LastGood(), siblings=[("overlays/dev", obj)])
     with pytest.raises(NoValue):
         decided(path, LastGood(), siblings=[("a", other("/x", ("path",))), ("b", other("/y", ("path",)))])
+
+
+def test_a_sibling_with_another_version_teaches_no_path_but_a_slip() -> None:
+    path = f"{C}/readinessProbe/httpGet/path"
+    for told, right in (("/ready", False), ("/healthz", True)):
+        older = other(told, ("path",))
+        older["spec"]["template"]["spec"]["containers"][0]["image"] = "ghcr.io/acme/cart:1"
+        if right:
+            assert decided(path, LastGood(), siblings=[("overlays/dev", older)]).value == told
+        else:
+            with pytest.raises(NoValue):
+                decided(path, LastGood(), siblings=[("overlays/dev", older)])
 
 
 def test_a_probes_path_is_not_guessed_from_another_probe() -> None:
