@@ -104,6 +104,10 @@ def test_what_is_not_laid_out_like_yaml_is_left_alone() -> None:
     assert first(f"{SHOP}/x", 1, text="kind: Deployment\n  {{ x }}: [\n") == ""
 
 
+def test_a_template_whose_actions_do_not_end_is_left_alone() -> None:
+    assert first(f"{SHOP}/ports/0/containerPort", 8080, 8081, text=TEMPLATE + "{{ if x\n" * 50_000) == ""
+
+
 def test_the_document_with_the_name_is_edited() -> None:
     pair = (
         "kind: Deployment\nmetadata: {name: other}\nspec: {replicas: 1}\n---\n"

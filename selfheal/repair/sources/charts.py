@@ -19,6 +19,7 @@ from selfheal.repair.objects import Object, alike, ref
 from selfheal.repair.sources.composed import between, recomposed
 from selfheal.repair.sources.interface import Attempt, Unit
 from selfheal.repair.sources.layers import Edited, Layer, Path, layers, merged, walk
+from selfheal.repair.sources.masks import closed
 from selfheal.repair.sources.sites import Session
 from selfheal.repair.view import View
 from selfheal.repository.paths import below
@@ -277,8 +278,8 @@ def _leaf(at: Path, value: Any, goal: Goal) -> Iterator[Candidate]:
 
 def _composed(at: Path, value: str, before: str, wanted: str) -> Iterator[Candidate]:
     """A text of the values that holds more than the field: a template of its own, or the field as a part of it."""
-    for text in recomposed(value, _ACTION, before, wanted):
-        yield Candidate(at, text)
+    if closed(value):
+        yield from (Candidate(at, text) for text in recomposed(value, _ACTION, before, wanted))
     if 1 < len(before) < len(value):
         for match in re.finditer(rf"(?<![\w.-]){re.escape(before)}(?![\w.-])", value):
             yield Candidate(at, value[: match.start()] + wanted + value[match.end() :])

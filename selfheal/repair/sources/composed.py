@@ -19,15 +19,24 @@ def recomposed(text: str, filled: re.Pattern[str], before: str, wanted: str) -> 
     ``before``, or where more than one part would have to change.
     """
     pieces, marks = filled.split(text), filled.findall(text)
-    if not marks:
-        return
-    read = re.fullmatch("(.*?)".join(f"({re.escape(piece)})" for piece in pieces), before, re.DOTALL)
-    if read is None:
-        return
-    for index, piece in enumerate(pieces):
-        start, end = read.span(2 * index + 1)
-        head, tail = before[:start], before[end:]
+    places = _places(pieces, before) if marks else []
+    for index, (piece, start) in enumerate(zip(pieces, places, strict=False)):
+        head, tail = before[:start], before[start + len(piece) :]
         new = "" if wanted == head + tail else between(wanted, head, tail)
         if new != piece and (new or wanted == head + tail):
             changed = [*pieces[:index], new, *pieces[index + 1 :]]
             yield "".join(part for pair in zip(changed, [*marks, ""], strict=True) for part in pair)
+
+
+def _places(pieces: list[str], text: str) -> list[int]:
+    """Where each literal piece stands in the text, each as far left as may be, the last at the end; [] where they do not."""
+    found: list[int] = []
+    position = 0
+    for index, piece in enumerate(pieces):
+        last = index == len(pieces) - 1
+        start = len(text) - len(piece) if last else text.find(piece, position)
+        if start < position or (index == 0 and start != 0) or not text.startswith(piece, start):
+            return []
+        found.append(start)
+        position = start + len(piece)
+    return found

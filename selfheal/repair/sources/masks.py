@@ -24,7 +24,7 @@ from selfheal.repair.sources.plain import alter
 _ACTION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 #: Lines that hold nothing but actions, as many as follow one another.
 _ALONE = re.compile(
-    r"^(?:[ \t]*(?:\{\{(?:(?!\}\}).)*\}\}[ \t]*)+\r?\n)+|^[ \t]*(?:\{\{(?:(?!\}\}).)*\}\}[ \t]*)+\Z",
+    r"^(?:[ \t]*(?:\{\{(?:(?!\}\}).){0,2000}\}\}[ \t]*)+\r?\n)+|^[ \t]*(?:\{\{(?:(?!\}\}).){0,2000}\}\}[ \t]*)+\Z",
     re.MULTILINE | re.DOTALL,
 )
 _TOKEN = re.compile(r"Xmasked\d+X")
@@ -57,6 +57,11 @@ class Masked:
     def keeps(self, text: str) -> bool:
         """Whether every action is still there, once."""
         return sorted(_TOKEN.findall(text)) == sorted((*self.words, *self.runs))
+
+
+def closed(text: str) -> bool:
+    """Whether every action ends: what Helm does not read is slow to look through as well."""
+    return text.rfind("{{") <= text.rfind("}}")
 
 
 def masked(template: str) -> Masked:
@@ -98,7 +103,7 @@ def _value_indent(before: str, after: str) -> int:
 
 def edits(template: str, goals: Sequence[Goal], obj: Object) -> Iterator[str]:
     """The template with the goals reached in the document that renders to ``obj``; one text for each that may be it."""
-    if not goals or _TOKEN.search(template):
+    if not goals or _TOKEN.search(template) or not closed(template):
         return
     hidden = masked(template)
     try:

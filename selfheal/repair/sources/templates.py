@@ -43,6 +43,8 @@ def attempts(view: View, chart: str, template: str, goals: Sequence[Goal], obj: 
         text = decode(template, data)
     except EditRefused:
         return
+    if not masks.closed(text):
+        return
     mark = codecs.BOM_UTF8 if data.startswith(codecs.BOM_UTF8) else b""
     wanted = merged(goals)
     found = chain(
