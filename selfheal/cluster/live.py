@@ -1,4 +1,4 @@
-"""A live cluster, read only. The only module that imports the Kubernetes client.
+"""A live cluster, read only. Nothing but this and ``connection`` imports the Kubernetes client.
 
 Lists are fetched in parallel as raw JSON (the typed client's deserialisation is the slow part), page by page.
 Secrets are never asked for. What the account may not read is named in the snapshot's ``incomplete`` and stays
@@ -8,27 +8,22 @@ unknown.
 from __future__ import annotations
 
 import json
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-import kubernetes
 import urllib3
 from kubernetes.client.exceptions import ApiException
-from kubernetes.config.config_exception import ConfigException
 
-from selfheal.cluster import kubeconfig as kubeconfigs
+from selfheal.cluster.connection import connect
 from selfheal.cluster.kinds import KINDS, Kind
 from selfheal.cluster.snapshot import Object, Snapshot, metadata, ref_of
 from selfheal.cluster.workloads import mapping, mappings, number, ready, statuses
-from selfheal.config import is_loopback
-from selfheal.errors import ConfigurationProblem, CredentialProblem, NotFound, Outage, SelfhealError
+from selfheal.errors import CredentialProblem, NotFound, Outage, SelfhealError
 
 PAGE = 500
 PARALLEL = 8
@@ -41,8 +36,6 @@ LOG_BYTES = 256 * 1024
 #: Bytes of one answer, unpacked, and pages of one list: a server may answer without end.
 MAX_ANSWER = 256 * 1024 * 1024
 MAX_PAGES = 2_000
-#: Bytes that are read of a refusal.
-REFUSAL = 64 * 1024
 #: Kinds that controllers make and nobody edits: who wrote their fields is told by their owners, and there are many.
 _MADE = frozenset(
     {"Pod", "ReplicaSet", "ControllerRevision", "EndpointSlice", "Event", "Node", "PersistentVolume"}
@@ -63,44 +56,7 @@ class LiveCluster:
     def __init__(self, kubeconfig: str = "", context: str = "", *, timeout: float = 20.0) -> None:
         self._timeout = timeout
         self._date: datetime | None = None
-        configuration = kubernetes.client.Configuration()
-        if kubeconfig:
-            document, folder = kubeconfigs.read(kubeconfig)
-            self.name = kubeconfigs.checked(document, context)
-            # The client would decode keys into files of its own and leave them where its process is killed.
-            with tempfile.TemporaryDirectory(prefix="selfheal-") as held:
-                try:
-                    kubernetes.config.kube_config.KubeConfigLoader(
-                        kubeconfigs.with_files(document, Path(held)),
-                        active_context=self.name, config_base_path=str(folder),
-                    ).load_and_set(configuration)  # fmt: skip
-                    self._connect(configuration)
-                except (ConfigException, OSError, ValueError) as error:
-                    raise ConfigurationProblem(
-                        f"The context {self.name!r} of the kubeconfig cannot be used: {error}.",
-                        hint="Check that the files it names exist and that its certificates are complete.",
-                    ) from error
-        else:
-            self.name = "in-cluster"
-            try:
-                kubernetes.config.load_incluster_config(configuration)
-            except ConfigException as error:
-                raise ConfigurationProblem(
-                    "No kubeconfig is set, and this is not a pod of a cluster.",
-                    hint="Set KUBECONFIG, or work on a dump with --snapshot.",
-                ) from error
-            self._connect(configuration)
-
-    def _connect(self, configuration: Any) -> None:
-        """Makes the client, its certificates and keys in memory. Raises OSError where they do not load."""
-        if is_loopback(str(configuration.host)):
-            configuration.proxy = None
-        configuration.retries = urllib3.Retry(total=0, redirect=0)
-        configuration.connection_pool_maxsize = PARALLEL
-        self._api = kubernetes.client.ApiClient(configuration)
-        pool = self._api.rest_client.pool_manager
-        _load_certificates(pool.connection_pool_kw)
-        pool.request = _refusing(pool.request)
+        self.name, self._api = connect(kubeconfig, context, parallel=PARALLEL)
 
     # Questions
 
@@ -375,39 +331,6 @@ class LiveCluster:
             hint="Check the address in the kubeconfig, the network, and whether the cluster runs.",
             retry_after=30,
         )
-
-
-def _load_certificates(options: dict[str, Any]) -> None:
-    """Reads the files that a connection pool would read at its first request, so that they may go."""
-    authority, certificate, key = (options.pop(name, None) for name in ("ca_certs", "cert_file", "key_file"))
-    if not (authority or certificate):
-        return
-    context = urllib3.util.ssl_.create_urllib3_context(cert_reqs=options.get("cert_reqs"))
-    if authority:
-        context.load_verify_locations(authority)
-    else:
-        context.load_default_certs()
-    if certificate:
-        context.load_cert_chain(certificate, key)
-    options["ssl_context"] = context
-
-
-def _refusing(request: Callable[..., Any]) -> Callable[..., Any]:
-    """The client reads all of an answer that refuses, however long it is; here only as much as anybody reads."""
-
-    def bounded(*arguments: Any, **named: Any) -> Any:
-        response = request(*arguments, **named)
-        if 200 <= response.status <= 299:
-            return response
-        error = ApiException(status=response.status, reason=response.reason)
-        try:
-            # The client decodes it once more, and strictly.
-            error.body = response.read(REFUSAL, decode_content=True).decode("utf-8", "replace").encode()
-        finally:
-            response.close()
-        raise error
-
-    return bounded
 
 
 class _ExpiredError(SelfhealError):
