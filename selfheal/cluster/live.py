@@ -1,4 +1,4 @@
-"""A live cluster, read only. Nothing but this and ``connection`` imports the Kubernetes client.
+"""A live cluster, read only.
 
 Lists are fetched in parallel as raw JSON (the typed client's deserialisation is the slow part), page by page.
 Secrets are never asked for. What the account may not read is named in the snapshot's ``incomplete`` and stays

@@ -323,7 +323,7 @@ def test_only_the_cluster_imports_the_client() -> None:
 
     root = Path(selfheal.__file__).parent
     users = [path for path in root.rglob("*.py") if "import kubernetes\n" in path.read_text(encoding="utf-8")]
-    assert sorted(path.name for path in users) == ["connection.py", "live.py"]
+    assert sorted(path.name for path in users) == ["connection.py"]
 
 
 def test_doctor_asks_for_what_a_snapshot_reads() -> None:
