@@ -47,6 +47,16 @@ class History:
             seen.append(value)
             yield value, f"git history, before commit {commit.sha[:12]} of {commit.at:%Y-%m-%d}"
 
+    def came_with(self, wanted: ObjectRef, field: str) -> str:
+        """The commit that brought a field to an object that did without it before, in words; "" where none did."""
+        for commit in self.commits():
+            before, after = self._at(f"{commit.sha}^", wanted, field), self._at(commit.sha, wanted, field)
+            if before is _ABSENT:
+                return ""
+            if before is None and after is not None:
+                return f"git history, without it before commit {commit.sha[:12]} of {commit.at:%Y-%m-%d}"
+        return ""
+
     def since(self, wanted: ObjectRef, field: str, value: Any) -> list[Commit]:
         """All commits of the repository after the state in which the field last had ``value``, [] when it never had."""
         for commit in self.commits():

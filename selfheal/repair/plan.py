@@ -193,6 +193,7 @@ def derive(
         past=lambda edit: history.values(edit.object, edit.field, _written(located, edit)),
         siblings=lambda edit: relatives.named(edit.object),
         tried=tried,
+        without=lambda edit: history.came_with(edit.object, edit.field),
         objects=located.objects,
         lines=lambda: spelling.lines_of(view),
     )

@@ -46,6 +46,11 @@ _GENERAL = re.compile(r"ping|health|status|heartbeat", re.IGNORECASE)
 SPELLED = re.compile(
     r"/(?:command|args|workingDir|image|mountPath|subPath)(?:/\d+)?$|/env/[^/]+/value$|Probe/httpGet/path$|^/data/[^/]+$"
 )
+#: Fields that a workload may do without, as it did before they came.
+OPTIONAL = re.compile(
+    r"/(?:serviceAccountName|priorityClassName|runtimeClassName|schedulerName|nodeSelector(?:/[^/]+)?|dnsPolicy|workingDir"
+    r"|subPath|command|args|lifecycle|initialDelaySeconds|timeZone)$"
+)
 SPELLING = "the present value, without the slip in it"
 _FILLED_IN = {"timeoutSeconds": 1, "successThreshold": 1}
 
@@ -67,6 +72,8 @@ class Sources:
     past: Callable[[FieldEdit], Iterator[Past]] = field(default=lambda edit: iter(()))
     siblings: Callable[[FieldEdit], Sequence[tuple[str, Object]]] = field(default=lambda edit: ())
     tried: Sequence[Tried] = ()
+    #: The commit that brought a field which was not there before, in words, "" where none did.
+    without: Callable[[FieldEdit], str] = field(default=lambda edit: "")
     #: All that the unit renders, and lines of the repository's files, for the words that it uses.
     objects: Sequence[Object] = ()
     lines: Callable[[], Sequence[str]] = field(default=lambda: ())
@@ -91,6 +98,10 @@ def decide(edit: FieldEdit, obj: Object, sources: Sources) -> Goal:
     better = _without_slip(edit, before, obj, sources)
     if better is not None and not any(alike(better, other) for other in excluded):
         return Goal(edit.object, edit.field, "set", better, before, SPELLING)
+    if isinstance(edit.value, LastGood) and before is not None and OPTIONAL.search(edit.field):
+        origin = sources.without(edit)
+        if origin:
+            return Goal(edit.object, edit.field, "remove", None, before, origin)
     tried = " other than the one that did not help" if excluded else ""
     raise NoValue(
         f"No right value{tried} is known for {edit.field} of {edit.object}.",

@@ -387,3 +387,37 @@ def test_nothing_is_left_in_the_work_tree(git: Path, tree: WorkTree) -> None:
         ).stdout
         == b""
     )
+
+
+def test_an_image_that_could_not_be_pulled_did_nothing_to_a_stateful_set(git: Path) -> None:
+    good = MANIFEST.replace("kind: Deployment", "kind: StatefulSet")
+    commit(git, good.replace("cart:1.0", "cart:0.9"))
+    commit(git, good)
+    stateful = image().model_copy(update={"object": CART.model_copy(update={"kind": "StatefulSet"})})
+    assert planned(WorkTree(git), stateful).decision == "propose"
+    commit(git, good.replace("memory: 128Mi", "memory: 256Mi"))
+    assert planned(WorkTree(git), stateful).decision == "escalate"
+
+
+def test_a_field_that_a_commit_brought_is_taken_away_again(git: Path) -> None:
+    commit(git, MANIFEST)
+    commit(git, MANIFEST.replace("      containers:", "      serviceAccountName: carts\n      containers:"))
+    field = "/spec/template/spec/serviceAccountName"
+    account = Analysis(
+        verdict="fault", fault="service-account-missing", object=CART, confidence=0.97, summary="no such account",
+        facts={"field": field, "name": "carts", "near": "", "accounts": ["default"], "last_good": []},
+    )  # fmt: skip
+    result = planned(WorkTree(git), account)
+    assert result.decision == "propose", result.reason
+    assert result.changes[0].after == MANIFEST.encode()
+    assert "git history" in result.reason
+
+
+def test_without_history_no_field_is_taken_away(repository: Make) -> None:
+    text = MANIFEST.replace("      containers:", "      serviceAccountName: carts\n      containers:")
+    field = "/spec/template/spec/serviceAccountName"
+    account = Analysis(
+        verdict="fault", fault="service-account-missing", object=CART, confidence=0.97, summary="no such account",
+        facts={"field": field, "name": "carts", "near": "", "accounts": ["default"], "last_good": []},
+    )  # fmt: skip
+    assert planned(repository({"cart.yaml": text}), account).decision == "escalate"

@@ -101,6 +101,29 @@ def test_the_path_of_another_probe_counts_when_it_asks_for_health_in_general(
             decide(edit, obj, sources)
 
 
+@pytest.mark.parametrize(
+    ("field", "without", "op"),
+    [
+        ("/spec/template/spec/serviceAccountName", "git history, without it", "remove"),
+        ("/spec/template/spec/serviceAccountName", "", None),
+        (f"{C}/image", "git history, without it", None),  # No container is without one.
+    ],
+)
+def test_a_field_that_came_lately_goes_where_a_workload_may_do_without(
+    field: str, without: str, op: str | None
+) -> None:
+    obj = copy.deepcopy(OBJ)
+    obj["spec"]["template"]["spec"]["serviceAccountName"] = "database"
+    sources = Sources(analysis=Analysis(verdict="fault"), policy=Policy(), without=lambda edit: without)
+    edit = FieldEdit(REF, field, LastGood())
+    if op is None:
+        with pytest.raises(NoValue):
+            decide(edit, obj, sources)
+    else:
+        goal = decide(edit, obj, sources)
+        assert (goal.op, goal.value, goal.origin) == (op, None, without)
+
+
 def test_an_earlier_name_counts_only_while_it_exists() -> None:
     field = f"{C}/env/name=A/valueFrom/configMapKeyRef/name"
     good = (Earlier(field=field, value="gone", origin="ReplicaSet shop/cart-1"),)
