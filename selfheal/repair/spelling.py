@@ -182,6 +182,12 @@ def lines_of(view: View) -> list[str]:
     ]
 
 
+def mentions(lines: Iterable[str], name: str) -> int:
+    """In how many lines a name stands as a whole."""
+    pattern = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])")
+    return sum(1 for line in lines if pattern.search(line))
+
+
 def is_mended(value: Any, before: Any, objects: Sequence[Object], lines: Sequence[str] = ()) -> bool:
     """Whether a value is another one without a slip: one word is put as the repository spells it, or a number is read
     right.

@@ -46,6 +46,9 @@ _GENERAL = re.compile(r"ping|health|status|heartbeat", re.IGNORECASE)
 SPELLED = re.compile(
     r"/(?:command|args|workingDir|image|mountPath|subPath)(?:/\d+)?$|/env/[^/]+/value$|Probe/httpGet/path$|^/data/[^/]+$"
 )
+_NAME = re.compile(r"/(?:name|secretName|claimName|serviceAccountName)$")
+#: From so many lines on a name is no slip.
+MANY = 4
 #: Fields that a workload may do without, as it did before they came.
 OPTIONAL = re.compile(
     r"/(?:serviceAccountName|priorityClassName|runtimeClassName|schedulerName|nodeSelector(?:/[^/]+)?|dnsPolicy|workingDir"
@@ -94,6 +97,7 @@ def decide(edit: FieldEdit, obj: Object, sources: Sources) -> Goal:
         if any(alike(value, other) for other in excluded):
             continue
         fit = fitting(value, before, edit.field)
+        _unless_named_rightly(edit, before, fit, sources)
         return Goal(edit.object, edit.field, "set", fit, before, origin, origin.startswith(RAISE))
     better = _without_slip(edit, before, obj, sources)
     if better is not None and not any(alike(better, other) for other in excluded):
@@ -107,6 +111,23 @@ def decide(edit: FieldEdit, obj: Object, sources: Sources) -> Goal:
         f"No right value{tried} is known for {edit.field} of {edit.object}.",
         hint="A person has to choose it; neither the cluster's older objects nor the repository have one.",
     )
+
+
+def _unless_named_rightly(edit: FieldEdit, before: Any, value: Any, sources: Sources) -> None:
+    """Raises NoValue where all the repository says the present name, and the near one stands once: that is the slip, and
+    to rename an object is for a person.
+    """
+    if not _NAME.search(edit.field) or not (isinstance(before, str) and isinstance(value, str)):
+        return
+    if spelling.distance(before, value, 2) > 2:
+        return
+    lines = sources.lines()
+    if spelling.mentions(lines, before) >= MANY and spelling.mentions(lines, value) <= 1:
+        raise NoValue(
+            f"{edit.field} of {edit.object} names {before}, as the repository does elsewhere; {value} is named so only"
+            " once.",
+            hint="A person has to rename the object that is misspelt.",
+        )
 
 
 def _without_slip(edit: FieldEdit, before: Any, obj: Object, sources: Sources) -> Any:

@@ -124,6 +124,27 @@ def test_a_field_that_came_lately_goes_where_a_workload_may_do_without(
         assert (goal.op, goal.value, goal.origin) == (op, None, without)
 
 
+@pytest.mark.parametrize(
+    ("lines", "right"),
+    [
+        (["cart", "{app: cart}", "app: cart", "ghcr.io/acme/cart:2", "carrt"], False),
+        (["cart", "carrt", "app: carrt"], True),
+        (["cart-api", "cart-db", "cart-web", "cart.old", "cart", "carrt"], True),  # Other names.
+    ],
+)
+def test_a_name_that_all_the_repository_says_is_no_slip(lines: list[str], right: bool) -> None:
+    obj = {"kind": "HorizontalPodAutoscaler", "spec": {"scaleTargetRef": {"name": "cart"}}}
+    edit = FieldEdit(
+        REF, "/spec/scaleTargetRef/name", LastGood(Exact("carrt", "the Deployment carrt exists"))
+    )
+    sources = Sources(analysis=Analysis(verdict="fault"), policy=Policy(), lines=lambda: lines)
+    if right:
+        assert decide(edit, obj, sources).value == "carrt"
+    else:
+        with pytest.raises(NoValue, match="only once"):
+            decide(edit, obj, sources)
+
+
 def test_an_earlier_name_counts_only_while_it_exists() -> None:
     field = f"{C}/env/name=A/valueFrom/configMapKeyRef/name"
     good = (Earlier(field=field, value="gone", origin="ReplicaSet shop/cart-1"),)
