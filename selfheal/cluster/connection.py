@@ -1,4 +1,4 @@
-"""A client of the API server, the only module that imports one: from a kubeconfig or from inside a pod, with keys in memory and bounded refusals."""
+"""A client of the API server, with keys in memory and bounded refusals; the only module that imports one."""
 
 from __future__ import annotations
 

@@ -18,9 +18,8 @@ from selfheal.incidents.record import ObjectRef, RenderedChange
 from selfheal.repair.edits.data import same, with_removed, with_set
 from selfheal.repair.edits.nodes import EditRefused
 from selfheal.repair.goal import Along, Goal, Move, merged
-from selfheal.repair.objects import Object, is_hook, ref
+from selfheal.repair.objects import Object, generated_name, is_hook, ref
 
-_HASHED = re.compile(r"^(?P<base>.+)-[a-z0-9]{10}$")
 _CHECKSUM = re.compile(r"checksum|hash|sha256|config-?version", re.IGNORECASE)
 _SUM = re.compile(r"^[0-9a-f]{8,128}$")
 #: Parts of pods that mean nothing when they are empty; elsewhere an empty mapping may be all that is meant.
@@ -229,16 +228,15 @@ def _renamed(old: dict[ObjectRef, Object], new: dict[ObjectRef, Object]) -> dict
     gone, come = [key for key in old if key not in new], [key for key in new if key not in old]
     found: dict[ObjectRef, ObjectRef] = {}
     for key in come:
-        match = _HASHED.match(key.name)
-        if key.kind not in ("ConfigMap", "Secret") or match is None:
+        base = generated_name(key.name)
+        if key.kind not in ("ConfigMap", "Secret") or not base:
             continue
         twins = [
             other
             for other in gone
             if other.kind == key.kind
             and other.namespace == key.namespace
-            and (same_base := _HASHED.match(other.name)) is not None
-            and same_base["base"] == match["base"]
+            and generated_name(other.name) == base
         ]
         if len(twins) == 1:
             found[key] = twins[0]

@@ -11,7 +11,7 @@ from selfheal.errors import NotFound, SelfhealError
 from selfheal.incidents.record import ObjectRef
 from selfheal.repair.edits.data import same
 from selfheal.repair.locate import Located, Locator
-from selfheal.repair.objects import Object, ref
+from selfheal.repair.objects import Object, generated_name, ref
 from selfheal.repair.sources import source_for
 from selfheal.repair.view import View
 from selfheal.repository.tree import Commit, Tree
@@ -106,5 +106,18 @@ class History:
             return self._inputs
 
     def _at(self, revision: str, wanted: ObjectRef, field: str) -> Any:
-        obj = self.objects(revision, wanted.namespace).get(wanted)
+        obj = _found(self.objects(revision, wanted.namespace), wanted)
         return _ABSENT if obj is None else pointer.resolve(obj, field, None)
+
+
+def _found(objects: dict[ObjectRef, Object], wanted: ObjectRef) -> Object | None:
+    """The object, also under the name that a generator gave it for what it held then."""
+    base = generated_name(wanted.name) if wanted.kind in ("ConfigMap", "Secret") else ""
+    if wanted in objects or not base:
+        return objects.get(wanted)
+    twins = [
+        obj
+        for key, obj in objects.items()
+        if (key.kind, key.namespace) == (wanted.kind, wanted.namespace) and generated_name(key.name) == base
+    ]
+    return twins[0] if len(twins) == 1 else None
