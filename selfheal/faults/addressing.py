@@ -8,7 +8,8 @@ from typing import Any
 
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Object, Snapshot, ref_of
-from selfheal.cluster.workloads import Workload, declared, earlier, mapping, mappings, ready, state, statuses
+from selfheal.cluster.workloads import Workload, earlier, mapping, mappings, ready, state, statuses
+from selfheal.faults import generations
 from selfheal.faults.backends import asked_ports
 from selfheal.faults.calls import Address, addresses, failing, service_of
 from selfheal.faults.evidence import of_log, on_object
@@ -105,11 +106,8 @@ def _before(snapshot: Snapshot, workload: Workload, address: Address) -> tuple[s
             value = pointer.resolve(older.spec, relative)
             if isinstance(value, str) and value != address.value:
                 return value, older.origin
-    held: Object = snapshot.find(address.holder) or {}
-    value = pointer.resolve(declared(held), address.field)
-    if isinstance(value, str) and value != address.value:
-        return value, f"{address.holder} last-applied-configuration"
-    return "", ""
+    was = generations.before(snapshot, address.holder, address.field, address.value)
+    return (was[0], was[1]) if was is not None and isinstance(was[0], str) else ("", "")
 
 
 def _told(

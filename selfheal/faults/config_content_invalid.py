@@ -31,12 +31,12 @@ from selfheal.cluster.snapshot import Snapshot, ref_of
 from selfheal.cluster.workloads import (
     Container,
     Workload,
-    declared,
     number,
     state,
     statuses,
     troubled,
 )
+from selfheal.faults import generations
 from selfheal.faults.complaints import complaints
 from selfheal.faults.evidence import of_log, on_object
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, Remedy
@@ -77,7 +77,7 @@ class ConfigContentInvalid(Fault):
     @override
     def remedy(self, finding: Finding) -> Remedy:
         facts = finding.facts
-        was = Exact(facts["was"], "the last applied manifest") if facts["was"] is not None else None
+        was = Exact(facts["was"], facts["origin"]) if facts["was"] is not None else None
         edit = FieldEdit(finding.object, facts["field"], LastGood(was))
         return Remedy(f"Let {facts['key']} of {finding.object.name} be what it was", (edit,), finding.summary)
 
@@ -139,7 +139,7 @@ def _finding(
     snapshot: Snapshot, workload: Workload, container: Container, source: Source, line: Evidence, sure: float
 ) -> Finding:
     field = pointer.join("data", source.key)
-    was = pointer.resolve(declared(snapshot.find(source.holder) or {}), field)
+    was = generations.before(snapshot, source.holder, field, source.value)
     return Finding(
         fault=ConfigContentInvalid.id,
         variant="file" if source.path else "value",
@@ -150,7 +150,8 @@ def _finding(
         facts={
             "field": field,
             "key": source.key,
-            "was": was if was not in (None, source.value) else None,
+            "was": was[0] if was is not None else None,
+            "origin": was[1] if was is not None else "",
             "workload": workload.ref.model_dump(),
         },
         affects=(workload.ref,),
