@@ -182,10 +182,21 @@ def lines_of(view: View) -> list[str]:
     ]
 
 
-def mentions(lines: Iterable[str], name: str) -> int:
-    """In how many lines a name stands as a whole."""
-    pattern = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])")
+def mentions(lines: Iterable[str], word: str) -> int:
+    """In how many lines a word stands."""
+    pattern = re.compile(rf"(?<![A-Za-z0-9]){re.escape(word)}(?![A-Za-z0-9])", re.IGNORECASE)
     return sum(1 for line in lines if pattern.search(line))
+
+
+def changed_word(before: str, after: str) -> tuple[str, str] | None:
+    """(old, new) of the one word in which two texts differ by a slip, None where they differ otherwise."""
+    old, new = _WORD.findall(before), _WORD.findall(after)
+    if _WORD.sub("", before) != _WORD.sub("", after) or len(old) != len(new):
+        return None
+    changed = [pair for pair in zip(old, new, strict=True) if pair[0] != pair[1]]
+    if len(changed) != 1 or not (_LETTERS.search(changed[0][0]) and _same_digits(*changed[0])):
+        return None
+    return changed[0] if distance(*changed[0], 2) <= 2 else None
 
 
 def is_mended(value: Any, before: Any, objects: Sequence[Object], lines: Sequence[str] = ()) -> bool:

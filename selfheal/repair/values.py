@@ -46,9 +46,12 @@ _GENERAL = re.compile(r"ping|health|status|heartbeat", re.IGNORECASE)
 SPELLED = re.compile(
     r"/(?:command|args|workingDir|image|mountPath|subPath)(?:/\d+)?$|/env/[^/]+/value$|Probe/httpGet/path$|^/data/[^/]+$"
 )
-_NAME = re.compile(r"/(?:name|secretName|claimName|serviceAccountName)$")
-#: From so many lines on a name is no slip.
-MANY = 4
+_NAMES = re.compile(
+    r"/(?:name|secretName|claimName|serviceAccountName)$|/env/[^/]+/value$|^/data/|/(?:command|args)(?:/\d+)?$"
+)
+_HASH = re.compile(r"-[a-z0-9]{10}$")
+#: From so many lines on a word is no slip.
+MANY = 3
 #: Fields that a workload may do without, as it did before they came.
 OPTIONAL = re.compile(
     r"/(?:serviceAccountName|priorityClassName|runtimeClassName|schedulerName|nodeSelector(?:/[^/]+)?|dnsPolicy|workingDir"
@@ -97,7 +100,7 @@ def decide(edit: FieldEdit, obj: Object, sources: Sources) -> Goal:
         if any(alike(value, other) for other in excluded):
             continue
         fit = fitting(value, before, edit.field)
-        _unless_named_rightly(edit, before, fit, sources)
+        _unless_named_rightly(edit, before, fit, origin, sources)
         return Goal(edit.object, edit.field, "set", fit, before, origin, origin.startswith(RAISE))
     better = _without_slip(edit, before, obj, sources)
     if better is not None and not any(alike(better, other) for other in excluded):
@@ -113,18 +116,21 @@ def decide(edit: FieldEdit, obj: Object, sources: Sources) -> Goal:
     )
 
 
-def _unless_named_rightly(edit: FieldEdit, before: Any, value: Any, sources: Sources) -> None:
-    """Raises NoValue where all the repository says the present name, and the near one stands once: that is the slip, and
-    to rename an object is for a person.
+def _unless_named_rightly(edit: FieldEdit, before: Any, value: Any, origin: str, sources: Sources) -> None:
+    """Raises NoValue where the one word that would change is what all the repository says, and the new one stands once:
+    the object of that name is misspelt then, and to rename an object is for a person.
     """
-    if not _NAME.search(edit.field) or not (isinstance(before, str) and isinstance(value, str)):
+    if not _NAMES.search(edit.field) or not (isinstance(before, str) and isinstance(value, str)):
         return
-    if spelling.distance(before, value, 2) > 2:
+    known = any(item.field == edit.field and item.value == value for item in sources.analysis.last_good)
+    # What a generator made has a hash behind its name.
+    pair = spelling.changed_word(before, value) or spelling.changed_word(before, _HASH.sub("", value))
+    if known or origin.startswith("git history") or pair is None:
         return
     lines = sources.lines()
-    if spelling.mentions(lines, before) >= MANY and spelling.mentions(lines, value) <= 1:
+    if spelling.mentions(lines, pair[0]) >= MANY and spelling.mentions(lines, pair[1]) <= 1:
         raise NoValue(
-            f"{edit.field} of {edit.object} names {before}, as the repository does elsewhere; {value} is named so only"
+            f"{edit.field} of {edit.object} says {pair[0]}, as the repository does elsewhere; {pair[1]} stands in it only"
             " once.",
             hint="A person has to rename the object that is misspelt.",
         )
