@@ -26,8 +26,6 @@ FULL = os.environ.get("SELFHEAL_EXAM") == "full"
 EVERY = 12
 #: Hits wanted, of 100.
 FAULTS, HEALTHY = 95, 95
-#: Milliseconds that one diagnosis may take, at the median of all.
-QUICK = 200
 
 
 def _sample() -> list[Case]:
@@ -63,12 +61,6 @@ def test_the_cause_is_named_first(marks: list[Mark]) -> None:
 
 def test_what_is_well_is_called_well(marks: list[Mark]) -> None:
     assert _rate(marks, lambda mark: mark.fault == "healthy") >= HEALTHY, _misses(marks)
-
-
-def test_it_is_quick(marks: list[Mark]) -> None:
-    times = sorted(mark.milliseconds for mark in marks)
-    # Generous: other work shares the machine.
-    assert times[len(times) // 2] < 2 * QUICK
 
 
 def test_every_case_has_a_name_of_its_own() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import threading
-import time
 from dataclasses import replace
 
 import pytest
@@ -159,11 +158,9 @@ def test_a_tool_that_never_comes_back_ends_the_stage(stage, monkeypatch):
     context = stage()
     stuck = threading.Event()
     tool = BY_NAME["k8s_events"](context)
-    monkeypatch.setattr(type(tool), "work", lambda _self, **_given: stuck.wait(5) and {})
+    monkeypatch.setattr(type(tool), "work", lambda _self, **_given: {"waited": stuck.wait(60)})
     monkeypatch.setattr(type(tool), "limit", 0.05)
-    began = time.monotonic()
-    assert code(json.loads(tool._run())) == "tool-timeout"
-    assert time.monotonic() - began < 2
+    assert code(json.loads(tool._run())) == "tool-timeout", "the answer was waited for"
     assert isinstance(context.stopped, Outage)
     assert code(use(context, "jsm_state_checker", incident_key=doubles.KEY)) == "tool-timeout"
     stuck.set()
