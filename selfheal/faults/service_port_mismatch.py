@@ -129,7 +129,8 @@ def _target(snapshot: Snapshot, backend: Backend, index: int, port: dict[str, An
     if offered is not None:
         return offered
     alone = aimed(port) == port.get("port") and port.get("port") not in asked_ports(snapshot, backend.ref)
-    if alone and not (complaints or was_value is not None or asked or heard):
+    seen = len(backend.ports) == 1 and (asked or heard)
+    if alone and not (complaints or was_value is not None or seen):
         # One number, offered as it is sent to, for which nobody asks: that the pods do not declare it tells nothing.
         return None
     if stale:

@@ -94,3 +94,14 @@ def test_lookalike_service_that_is_as_it_was_when_the_pods_declared_its_port() -
 
 def test_lookalike_number_that_nobody_asks_for_and_no_pod_declares() -> None:
     assert not found("service-port-mismatch", shop(15672, port=15672))
+
+
+def test_lookalike_second_port_that_nobody_asks_for() -> None:
+    """What is scraped is seen nowhere: a probe of the first port tells nothing of the second."""
+    cluster = Cluster()
+    service = served(cluster, "cart", readinessProbe={"tcpSocket": {"port": 8080}})
+    service["spec"]["ports"] = [
+        {"name": "main", "port": 80, "targetPort": 8080},
+        {"name": "metrics", "port": 9102, "targetPort": 9102},
+    ]
+    assert not found("service-port-mismatch", cluster)
