@@ -24,6 +24,7 @@ from selfheal.faults.catalogue import CATALOGUE
 from selfheal.faults.evidence import on_object
 from selfheal.faults.interface import Fault, Finding
 from selfheal.faults.precedence import layer
+from selfheal.faults.refused import reason, unexplained
 from selfheal.incidents.record import Analysis, Explained, ObjectRef, Target, Tried
 from selfheal.incidents.wording import spoken
 
@@ -124,6 +125,7 @@ def diagnose(
         verdict = "fault"
     else:
         reasons = (*(f"{symptom.object} {symptom.text}" for symptom in ill[:_REASONS]), *missing, *skipped)
+        reasons = (*_refused(snapshot, found, target, near), *reasons)
         if target is not None and target.name and not _exists(snapshot, target):
             reasons = (f"{target.kind} {target.name} is not in the snapshot", *reasons)
         if not snapshot.kinds() or not any(True for _ in workloads(snapshot)):
@@ -295,6 +297,23 @@ def _about(snapshot: Snapshot, symptom: Symptom, own: Workload, services: list[d
         return any(symptom.object.name in str((pod.get("spec") or {}).get("volumes")) for pod in own.pods)
     names = {own.ref.name, *(ref_of(service).name for service in services)}
     return any(f"'{name}'" in text for name in names)
+
+
+def _refused(
+    snapshot: Snapshot, found: Iterable[Finding], target: Target | None, near: Mapping[ObjectRef, int]
+) -> list[str]:
+    """What the last apply was refused and no finding tells of: the objects are well, but not what was deployed.
+
+    Of a target, what is known to have to do with it, and what names no object.
+    """
+    scope = target.namespace if target is not None else ""
+    told = []
+    for refusal in unexplained(snapshot, found):
+        ref = refusal.object
+        within = ref is None or not scope or ref.namespace in ("", scope)
+        if within and (not near or ref is None or ref in near or snapshot.find(ref) is None):
+            told.append(reason(refusal))
+    return list(dict.fromkeys(told))[:_REASONS]
 
 
 def _of_all(snapshot: Snapshot, chosen: Iterable[Workload]) -> Iterator[Symptom]:

@@ -15,6 +15,7 @@ from selfheal.cluster.workloads import Workload, by_ref
 from selfheal.faults.calls import called, through
 from selfheal.faults.interface import Finding
 from selfheal.faults.precedence import layer, stronger
+from selfheal.faults.refused import REFUSED
 from selfheal.incidents.record import Explained, ObjectRef
 
 #: A finding must be this sure to account for another one …
@@ -130,6 +131,9 @@ def _order(finding: Finding) -> tuple[object, ...]:
 
 
 def _precedes(strong: Finding, weak: Finding) -> bool:
+    if REFUSED in (strong.variant, weak.variant):
+        # What was never taken brings nothing about; it is only why the live object differs from git.
+        return strong.variant == REFUSED and weak.fault == "drift"
     if not stronger(strong.fault, weak.fault):
         return False
     if strong.fault == "drift" and not fields_of(strong) & fields_of(weak):

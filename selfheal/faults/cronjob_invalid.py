@@ -8,6 +8,7 @@ starting.
 `suspend` is true; the schedule is not five fields (or a known name) within their ranges; the time zone is not a
 name of that kind; events `UnparseableSchedule`, `InvalidSchedule`, `UnknownTimeZone`; `concurrencyPolicy: Forbid`
 with one Job active for longer than several intervals; a starting deadline too short to ever be met.
+Or the API server refused such a field at the last apply: the live object is then the old one, and well.
 
 # How it is told from its neighbours
 Jobs that start and fail are `job-failed`. A CronJob that is simply not due has nothing wrong.
@@ -15,6 +16,7 @@ Jobs that start and fail are `job-failed`. A CronJob that is simply not due has 
 # What is changed
 The field: `suspend`, `schedule`, `timeZone`, `startingDeadlineSeconds` back to what it was; `suspend` is lifted where
 git says nothing else.
+A field that was refused gets back what the live object has there, which was taken.
 
 # How safe that is
 The Jobs run again as planned. A suspension that somebody wants stands in git's history; the pull request asks.
@@ -35,6 +37,7 @@ from selfheal.cluster.times import event_time, parse
 from selfheal.cluster.workloads import declared, mapping, mappings, number
 from selfheal.faults.evidence import newest_first, of_event, on_object, seconds_before
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, Remedy
+from selfheal.faults.refused import REFUSED, refused, taken_back
 from selfheal.incidents.record import Evidence, Target
 
 _NAMES = frozenset({"@yearly", "@annually", "@monthly", "@weekly", "@daily", "@midnight", "@hourly"})
@@ -85,6 +88,7 @@ class CronjobInvalid(Fault):
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
+        yield from refused(snapshot, self.id)
         for cron in snapshot.list("CronJob"):
             wrong = _examine(snapshot, cron, target)
             if wrong is None:
@@ -106,6 +110,8 @@ class CronjobInvalid(Fault):
 
     @override
     def remedy(self, finding: Finding) -> Remedy:
+        if finding.variant == REFUSED:
+            return taken_back(finding)
         facts = finding.facts
         title = f"Let {finding.object.name} run on its schedule"
         wanted = (

@@ -11,6 +11,7 @@ value of exactly one variable. The template is then compared with the last good 
 
 An address in a variable that leads to a host or port which no Service of the cluster has is wrong in itself, be
 the container ready or not; callers' complaints and the value it had before make it sure.
+Or the API server refused such a field at the last apply: the live object is then the old one, and well.
 
 # How it is told from its neighbours
 An address of a data store or broker that cannot be reached is `dependency-unreachable`. A value that comes from a ConfigMap or Secret is not the template's fault. A key or object that does not exist
@@ -21,6 +22,7 @@ is new, the release is to blame, not the variable.
 # What is changed
 The variable: to the value, or the name, it had in the last good template or git history; a second entry of
 the same name that hides the first is removed.
+A field that was refused gets back what the live object has there, which was taken.
 
 # How safe that is
 What the log says only points at a variable; the value never comes from it, nor does a name that no other spec has.
@@ -55,6 +57,7 @@ from selfheal.faults.evidence import of_log, on_object
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, Remedy
 from selfheal.faults.nearness import nearest
 from selfheal.faults.references import keys_of
+from selfheal.faults.refused import REFUSED, refused, taken_back
 from selfheal.incidents.record import Evidence, Target
 
 
@@ -77,11 +80,12 @@ class EnvVarInvalid(Fault):
         f"{spec}/{section}/*/env/*{rest}"
         for spec in ("/spec/template/spec", "/spec/jobTemplate/spec/template/spec", "/spec")
         for section in ("containers", "initContainers")
-        for rest in ("", "/value")
+        for rest in ("", "/value", "/name", "/valueFrom/**")
     )
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
+        yield from refused(snapshot, self.id)
         for workload in troubled(snapshot):
             for container in workload.containers:
                 for pod in workload.pods:
@@ -100,6 +104,8 @@ class EnvVarInvalid(Fault):
 
     @override
     def remedy(self, finding: Finding) -> Remedy:
+        if finding.variant == REFUSED:
+            return taken_back(finding)
         facts, ref = finding.facts, finding.object
         if finding.variant in ("host", "port"):
             wanted = Exact(facts["wanted"], facts["origin"]) if facts["wanted"] else None

@@ -8,6 +8,7 @@ a metric does not exist, or its own bounds keep it from helping.
 The conditions of the autoscaler: `AbleToScale` false (the target is compared with the workloads that exist);
 `ScalingActive` false with a missing request (the template's containers are searched for the one without it) or a
 metric that nobody offers; `ScalingLimited` at its maximum while the load is above its aim.
+Or the API server refused such a field at the last apply: the live object is then the old one, and well.
 
 # How it is told from its neighbours
 Pods that are not ready give no metrics: then they are the cause. When no autoscaler of the cluster gets metrics,
@@ -16,6 +17,7 @@ the metrics server is. "Scaling disabled" with zero replicas is `scaled-to-zero`
 # What is changed
 `scaleTargetRef` to the workload that is plainly meant; the missing request in the workload's container (as it was
 before); `maxReplicas` or the metric to what it was before.
+A field that was refused gets back what the live object has there, which was taken.
 
 # How safe that is
 A request that comes back changes where pods are placed. Bounds are only restored, never raised on their own.
@@ -48,6 +50,7 @@ from selfheal.faults.evidence import on_object, quoted
 from selfheal.faults.fields import container_fields
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, OneOf, Remedy
 from selfheal.faults.nearness import nearest
+from selfheal.faults.refused import REFUSED, refused, taken_back
 from selfheal.incidents.record import Evidence, ObjectRef, Target
 
 _NO_REQUEST = re.compile(
@@ -72,11 +75,14 @@ class HpaMisconfigured(Fault):
         "/spec/minReplicas",
         "/spec/maxReplicas",
         "/spec/metrics",
+        "/spec/metrics/**",
+        "/spec/behavior/**",
         *container_fields("/resources/requests/*"),
     )
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
+        yield from refused(snapshot, self.id)
         for scaler in snapshot.list("HorizontalPodAutoscaler"):
             finding = _target(snapshot, scaler) or _metrics(snapshot, scaler) or _bounds(snapshot, scaler)
             if finding is not None:
@@ -84,6 +90,8 @@ class HpaMisconfigured(Fault):
 
     @override
     def remedy(self, finding: Finding) -> Remedy:
+        if finding.variant == REFUSED:
+            return taken_back(finding)
         facts = finding.facts
         title = f"Let the autoscaler of {facts['target']} work"
         if finding.variant == "request":

@@ -7,12 +7,14 @@ that no controller serves.
 # How it is recognised
 Each backend is compared with the Services of the namespace and their ports, by number and by name; the class with the
 ingress classes that exist.
+Or the API server refused such a field at the last apply: the live object is then the old one, and well.
 
 # How it is told from its neighbours
 A Service that exists and has no endpoints has its own reason. TLS trouble is `tls-secret-invalid`.
 
 # What is changed
 The backend's Service name or port, or the class: to what it was before, or to the one that is plainly meant.
+A field that was refused gets back what the live object has there, which was taken.
 
 # How safe that is
 Only Services, ports and classes that exist are named.
@@ -31,6 +33,7 @@ from selfheal.cluster.workloads import declared, mapping, mappings, strings
 from selfheal.faults.evidence import on_object
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, NearName, OneOf, Remedy
 from selfheal.faults.nearness import nearest
+from selfheal.faults.refused import REFUSED, refused, taken_back
 from selfheal.faults.stores import behind
 from selfheal.incidents.record import ObjectRef, Target
 
@@ -49,11 +52,14 @@ class IngressBackendInvalid(Fault):
             for word in ("name", "port", "port/number", "port/name")
         ),
         "/spec/ingressClassName",
+        "/spec/rules/**",
+        "/spec/tls/**",
         "/metadata/annotations/kubernetes.io~1ingress.class",
     )
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
+        yield from refused(snapshot, self.id)
         for ingress in snapshot.list("Ingress"):
             finding = next((item for item in _wrong(snapshot, ingress)), None)
             if finding is not None:
@@ -61,6 +67,8 @@ class IngressBackendInvalid(Fault):
 
     @override
     def remedy(self, finding: Finding) -> Remedy:
+        if finding.variant == REFUSED:
+            return taken_back(finding)
         facts = finding.facts
         title = f"Let {finding.object.name} send to what exists"
         values = tuple(facts["candidates"])

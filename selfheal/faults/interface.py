@@ -89,7 +89,23 @@ class Release:
     alone: bool = False
 
 
-Query = Exact | NearName | AtLeast | OneOf | LastGood | Release
+@dataclass(frozen=True)
+class Taken:
+    """What the live object has at a field of which the API server refused the repository's value.
+
+    It counts where the repository says something else. ``beside``: only where no other edit of the remedy does.
+    ``same`` are (pointer, value) of the items in which the field is counted, by which they are known as the same.
+    ``required``: it is missing in the repository, and is added.
+    """
+
+    value: Any
+    origin: str
+    same: tuple[tuple[str, Any], ...] = ()
+    beside: bool = False
+    required: bool = False
+
+
+Query = Exact | NearName | AtLeast | OneOf | LastGood | Release | Taken
 
 
 @dataclass(frozen=True)

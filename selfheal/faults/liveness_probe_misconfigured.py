@@ -10,6 +10,7 @@ that probe failed), and the probe's newest failure is: 404, 401, 403 or 405 (pat
 container does not have (port); another protocol (protocol); no answer in time, or refused with a start delay or
 threshold that is tighter than it was, or tight in itself (timing). Where no event about the pod is left, a container
 that was told to stop just when the probe had run out of attempts was ended by it, and specs say which field is wrong.
+Or the API server refused such a field at the last apply: the live object is then the old one, and well.
 
 # How it is told from its neighbours
 A program that ends by itself leaves no `Killing` event of the probe. Killed for memory is `OOMKilled`. Refused
@@ -20,6 +21,7 @@ anything.
 # What is changed
 The field of the probe that is wrong: to what the last good template had, or to what other probes, ports and
 Services of the same workload say; timing is raised within bounds. The probe is never removed.
+A field that was refused gets back what the live object has there, which was taken.
 
 # How safe that is
 A probe that asks the right thing only lets working pods live. Values come from specs and git history.
@@ -46,7 +48,7 @@ from selfheal.cluster.workloads import (
     troubled,
 )
 from selfheal.faults.evidence import of_event, seconds_before, text_of
-from selfheal.faults.fields import LASTING
+from selfheal.faults.fields import LASTING, container_fields
 from selfheal.faults.interface import Fault, Finding, Remedy
 from selfheal.faults.probing import (
     KILLED,
@@ -59,6 +61,7 @@ from selfheal.faults.probing import (
     probe_remedy,
     restarts,
 )
+from selfheal.faults.refused import REFUSED, refused, taken_back
 from selfheal.faults.unheard import asks_wrongly, ended_by, silent
 from selfheal.incidents.record import Evidence, Target
 
@@ -71,11 +74,16 @@ class LivenessProbeMisconfigured(Fault):
     """See the page above."""
 
     id = "liveness-probe-misconfigured"
-    blames = LASTING
-    writes = (*probe_fields("livenessProbe"), *probe_fields("startupProbe"))
+    blames = (*LASTING, "Job", "CronJob")
+    writes = (
+        *probe_fields("livenessProbe"),
+        *probe_fields("startupProbe"),
+        *container_fields("/livenessProbe/**", "/startupProbe/**"),
+    )
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
+        yield from refused(snapshot, self.id)
         for workload in troubled(snapshot):
             if workload.ref.kind not in LASTING:
                 continue
@@ -92,6 +100,8 @@ class LivenessProbeMisconfigured(Fault):
 
     @override
     def remedy(self, finding: Finding) -> Remedy:
+        if finding.variant == REFUSED:
+            return taken_back(finding)
         return probe_remedy(finding, "liveness probe")
 
 

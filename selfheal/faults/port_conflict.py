@@ -8,6 +8,7 @@ already in use". A host port, or the host's network, is shared with everything o
 The log says that the address is in use; the ports that the pod's containers declare (and ask by probes) are compared.
 Without a log: two containers declare the same port and one of them ends by itself. A pod that no node takes for its
 host port counts as well.
+Or the API server refused such a field at the last apply: the live object is then the old one, and well.
 
 # How it is told from its neighbours
 A port that needs privilege is `security-context-invalid`. A Service that sends to the wrong port starts nothing and
@@ -16,6 +17,7 @@ stops nothing.
 # What is changed
 The port of the container that is new, or that changed, goes back to what the last good template had; a container that
 is new is for a person.
+A field that was refused gets back what the live object has there, which was taken.
 
 # How safe that is
 What ran before runs again.
@@ -37,6 +39,7 @@ from selfheal.faults.evidence import of_log, on_object
 from selfheal.faults.fields import ANY, container_fields
 from selfheal.faults.interface import Fault, FieldEdit, Finding, LastGood, Remedy
 from selfheal.faults.placing import place_finding, reasons
+from selfheal.faults.refused import REFUSED, refused, taken_back
 from selfheal.faults.signals import signals, strongest
 from selfheal.incidents.record import Evidence, Target
 
@@ -47,13 +50,17 @@ class PortConflict(Fault):
     """See the page above."""
 
     id = "port-conflict"
-    blames = ANY
-    writes = container_fields(
-        "/ports", "/ports/*/containerPort", "/ports/*/hostPort", "/env/*/value", "/args", "/command"
+    blames = (*ANY, "Service")
+    writes = (
+        *container_fields(
+            "/ports", "/ports/*/containerPort", "/ports/*/hostPort", "/env/*/value", "/args", "/command"
+        ),
+        "/spec/ports/*/nodePort",
     )
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
+        yield from refused(snapshot, self.id)
         for workload in troubled(snapshot):
             finding = _by_log(snapshot, workload) or _by_spec(snapshot, workload)
             if finding is not None:
@@ -78,6 +85,8 @@ class PortConflict(Fault):
 
     @override
     def remedy(self, finding: Finding) -> Remedy:
+        if finding.variant == REFUSED:
+            return taken_back(finding)
         facts = finding.facts
         title = f"Let the containers of {finding.object.name} listen on ports of their own"
         if not facts["last_good"]:

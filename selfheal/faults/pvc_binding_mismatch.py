@@ -8,6 +8,7 @@ or for something else, stays Pending, and so do the pods that need it.
 Kubernetes has one text for all causes ("no persistent volumes available for this claim"). So the claim is compared
 with every volume: the one that comes nearest (named by the claim, reserved for it, or alike in all but one thing)
 tells what does not fit. A claim that a pod names and that does not exist counts as well.
+Or the API server refused such a field at the last apply: the live object is then the old one, and well.
 
 # How it is told from its neighbours
 A class that nothing knows is `pvc-storage-class-missing`. A volume that fits in all but is held by another claim
@@ -16,6 +17,7 @@ is `pv-occupied`. A claim that waits for its first consumer is well.
 # What is changed
 The claim's field (`storageClassName`, `accessModes`, `resources.requests.storage`, `selector`) to what the volume
 offers, or what it was before; a claim name that is plainly meant.
+A field that was refused gets back what the live object has there, which was taken.
 
 # How safe that is
 Claims are immutable in these fields and have to be made anew, which loses nothing as long as the claim was never
@@ -37,6 +39,7 @@ from selfheal.faults.evidence import on_object
 from selfheal.faults.fields import ANY, pod_fields
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, NearName, Remedy
 from selfheal.faults.nearness import nearest
+from selfheal.faults.refused import REFUSED, refused, taken_back
 from selfheal.faults.scheduling import told, unscheduled
 from selfheal.incidents.record import Target
 
@@ -63,10 +66,14 @@ class PvcBindingMismatch(Fault):
             for field in (*(field for field, _where in FIELDS.values()), "selector/matchLabels", "volumeName")
         ),
         *pod_fields("/volumes/*/persistentVolumeClaim/claimName"),
+        "/spec/accessModes/*",
+        "/spec/selector/matchLabels/*",
+        "/spec/resources/requests/storage",
     )
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
+        yield from refused(snapshot, self.id)
         for claim in unbound(snapshot):
             finding = _examine(snapshot, claim)
             if finding is not None:
@@ -78,6 +85,8 @@ class PvcBindingMismatch(Fault):
 
     @override
     def remedy(self, finding: Finding) -> Remedy:
+        if finding.variant == REFUSED:
+            return taken_back(finding)
         facts = finding.facts
         if finding.variant == "claim":
             value = LastGood(NearName("PersistentVolumeClaim", facts["name"], tuple(facts["claims"])))

@@ -10,6 +10,7 @@ probe is: 404, 401, 403 or 405 (path); refused on a port that the container does
 another protocol, or TLS where there is none (protocol); no answer in time (timing). A start delay far beyond
 the time the pod runs, and beyond what it was before, is timing as well. Where no event about the pod is left, its
 ports, an older template with the same image, and the other probe of the container say whether this one asks wrongly.
+Or the API server refused such a field at the last apply: the live object is then the old one, and well.
 
 # How it is told from its neighbours
 A program that restarts crashes or is killed: look there first. 500 and 503 come from the program itself,
@@ -20,6 +21,7 @@ normal.
 # What is changed
 The field of the probe that is wrong: to what the last good template had, or to what other probes, ports and
 Services of the same workload say. The probe is never removed.
+A field that was refused gets back what the live object has there, which was taken.
 
 # How safe that is
 A probe that asks the right thing only lets working pods serve. Values come from specs and git history; the
@@ -47,8 +49,10 @@ from selfheal.cluster.workloads import (
     troubled,
 )
 from selfheal.faults.evidence import seconds_before
+from selfheal.faults.fields import container_fields
 from selfheal.faults.interface import Fault, Finding, Remedy
 from selfheal.faults.probing import Verdict, failures, judge, probe_fields, probe_finding, probe_remedy
+from selfheal.faults.refused import REFUSED, refused, taken_back
 from selfheal.faults.unheard import asks_wrongly, silent
 from selfheal.incidents.record import Target
 
@@ -63,11 +67,12 @@ class ReadinessProbeMisconfigured(Fault):
     """See the page above."""
 
     id = "readiness-probe-misconfigured"
-    blames = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod")
-    writes = probe_fields("readinessProbe")
+    blames = ("Deployment", "StatefulSet", "DaemonSet", "ReplicaSet", "Pod", "Job", "CronJob")
+    writes = (*probe_fields("readinessProbe"), *container_fields("/readinessProbe/**"))
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
+        yield from refused(snapshot, self.id)
         for workload in troubled(snapshot):
             for container in workload.containers:
                 probe = mapping(container.spec.get("readinessProbe"))
@@ -81,6 +86,8 @@ class ReadinessProbeMisconfigured(Fault):
 
     @override
     def remedy(self, finding: Finding) -> Remedy:
+        if finding.variant == REFUSED:
+            return taken_back(finding)
         return probe_remedy(finding, "readiness probe")
 
 

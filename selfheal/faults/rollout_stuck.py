@@ -1,12 +1,13 @@
-"""A rollout does not finish, and nothing known explains it.
+"""A rollout does not finish, or never began, and nothing known explains it.
 
 # What it is
 A Deployment has fewer updated or available replicas than it wants for longer than its deadline, or was paused in
-the middle.
+the middle. Or the newest version of a workload was never taken by the API server, and the old one runs on.
 
 # How it is recognised
 The condition `Progressing` is false with `ProgressDeadlineExceeded`, or the Deployment is paused while its newest
-template is not rolled out. It is only named when no other fault accounts for it.
+template is not rolled out. It is only named when no other fault accounts for it. A version that was refused leaves no
+trace in the objects: what the last apply printed names the object, the field and what is wrong with it.
 
 # How it is told from its neighbours
 Nearly every fault of a pod also stops its rollout: that fault is the cause, and this is listed as explained by it.
@@ -14,7 +15,9 @@ A rollout that still progresses is no fault.
 
 # What is changed
 A pause is lifted as it was before. Where an older template of the Deployment still serves, and the new one differs
-from it in a few settings that are no image, those go back. Otherwise nothing: look further.
+from it in a few settings that are no image, those go back. Where a version was refused, the field, and what it is
+compared with (requests with limits, labels with their selector), get what the live object has: that was taken. Only
+what the repository says otherwise is changed, and no image with it. Otherwise nothing: look further.
 
 # How safe that is
 Lifting a pause rolls out what is in the template. Settings go back to those with which pods run now.
@@ -32,6 +35,7 @@ from selfheal.cluster.workloads import Workload, condition, mapping, mappings, n
 from selfheal.faults import template_change
 from selfheal.faults.evidence import on_object, quoted
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, Remedy
+from selfheal.faults.refused import REFUSED, refused, taken_back
 from selfheal.incidents.record import Target
 
 
@@ -39,11 +43,12 @@ class RolloutStuck(Fault):
     """See the page above."""
 
     id = "rollout-stuck"
-    blames = ("Deployment",)
-    writes = ("/spec/paused", *template_change.WRITES)
+    blames = ("Deployment", "StatefulSet", "DaemonSet", "CronJob", "Job")
+    writes = ("/spec/paused", *template_change.WRITES, "/spec/**", "/metadata/labels/*")
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
+        yield from refused(snapshot, self.id)
         for workload in workloads(snapshot):
             if workload.ref.kind == "Deployment":
                 finding = _paused(workload) or _late(snapshot, workload)
@@ -52,6 +57,8 @@ class RolloutStuck(Fault):
 
     @override
     def remedy(self, finding: Finding) -> Remedy:
+        if finding.variant == REFUSED:
+            return taken_back(finding)
         title = f"Let the rollout of {finding.object.name} finish"
         if finding.variant == "paused":
             value = LastGood(Exact(False, "the default of Deployments"))

@@ -8,6 +8,7 @@ user that may not open a low port, or capabilities that were dropped and are nee
 The kubelet refuses to create the container ("container has runAsNonRoot and image will run as root", "non-numeric
 user"), or the container's log repeats "read-only file system" or "operation not permitted" while the template
 sets the matching field. What changed against the last good template counts more.
+Or the API server refused such a field at the last apply: the live object is then the old one, and well.
 
 # How it is told from its neighbours
 A path on a mounted volume is `volume-permission-denied`. Pods that are refused when they are created are
@@ -16,6 +17,7 @@ A path on a mounted volume is `volume-permission-denied`. Pods that are refused 
 # What is changed
 `runAsUser` (a user that the namespace's other workloads run as, or the one it had), or the field that changed, to
 what it was. Hardening is never dropped: a program that needs more is for a person.
+A field that was refused gets back what the live object has there, which was taken.
 
 # How safe that is
 A non-root user is more restricted than what the image asked for.
@@ -46,6 +48,7 @@ from selfheal.faults.crashing import crash
 from selfheal.faults.evidence import complaints, of_log, on_object
 from selfheal.faults.fields import ANY, container_fields, pod_fields
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, OneOf, Remedy
+from selfheal.faults.refused import REFUSED, refused, taken_back
 from selfheal.faults.signals import signals
 from selfheal.incidents.record import Evidence, Target
 
@@ -74,16 +77,21 @@ class SecurityContextInvalid(Fault):
             "/securityContext/capabilities",
         ),
         *pod_fields("/securityContext/runAsUser", "/securityContext/runAsNonRoot"),
+        *container_fields("/securityContext/**"),
+        *pod_fields("/securityContext/**"),
     )
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
+        yield from refused(snapshot, self.id)
         for workload in workloads(snapshot):
             yield from _as_root(snapshot, workload)
             yield from _by_log(snapshot, workload)
 
     @override
     def remedy(self, finding: Finding) -> Remedy:
+        if finding.variant == REFUSED:
+            return taken_back(finding)
         facts = finding.facts
         title = f"Let {finding.container} of {finding.object.name} run within its security settings"
         if finding.variant == "user":

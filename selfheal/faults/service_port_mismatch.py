@@ -9,6 +9,7 @@ The Service selects ready pods. Its target is a name that no container port has;
 declares, no probe asks successfully and no log names, while the pods declare another; or callers address the
 Service by a port that it does not offer while nothing changed on their side. Callers that complain about the
 Service confirm it.
+Or the API server refused such a field at the last apply: the live object is then the old one, and well.
 
 # How it is told from its neighbours
 Without ready pods it is their readiness; without pods the selector. A port of the right number and another
@@ -19,6 +20,7 @@ although specs fit.
 # What is changed
 `targetPort` (or `port`) of that Service port: to what it was in the last applied manifest or in git history, to
 the one container port that fits, or to the port that callers use.
+A field that was refused gets back what the live object has there, which was taken.
 
 # How safe that is
 Only ports that stand in specs are written. Pods are not touched.
@@ -40,6 +42,7 @@ from selfheal.faults.calls import addresses, service_of
 from selfheal.faults.evidence import of_log, on_object
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, OneOf, Remedy
 from selfheal.faults.ports import listening
+from selfheal.faults.refused import REFUSED, refused, taken_back
 from selfheal.incidents.record import Evidence, Target
 
 _SIDE = ("metrics", "admin", "debug", "prometheus", "health", "probe", "management")
@@ -50,10 +53,11 @@ class ServicePortMismatch(Fault):
 
     id = "service-port-mismatch"
     blames = ("Service",)
-    writes = ("/spec/ports/*/targetPort", "/spec/ports/*/port")
+    writes = ("/spec/ports/*/targetPort", "/spec/ports/*/port", "/spec/ports/*/*")
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
+        yield from refused(snapshot, self.id)
         for backend in backends(snapshot):
             if not backend.serving:
                 continue
@@ -71,6 +75,8 @@ class ServicePortMismatch(Fault):
 
     @override
     def remedy(self, finding: Finding) -> Remedy:
+        if finding.variant == REFUSED:
+            return taken_back(finding)
         facts = finding.facts
         candidates = tuple(facts["candidates"])
         title = f"Let Service {finding.object.name} use the port of its pods"

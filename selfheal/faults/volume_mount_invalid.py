@@ -8,6 +8,7 @@ path has another type, a key is mounted over a directory, or a volume is attache
 The runtime's or kubelet's words: "not a directory", "failed to prepare subPath", "hostPath type check failed",
 "error mounting … to rootfs", "Multi-Attach error", while the pod waits. A `subPath` that is no key of the ConfigMap or
 Secret it is taken from gives an empty directory instead of a file: the program fails, and nobody says why.
+Or the API server refused such a field at the last apply: the live object is then the old one, and well.
 
 # How it is told from its neighbours
 A ConfigMap or Secret that does not exist, or lacks a key, is a reference: `config-ref-missing`,
@@ -17,6 +18,7 @@ A ConfigMap or Secret that does not exist, or lacks a key, is a reference: `conf
 # What is changed
 The mount (`mountPath`, `subPath`) or the volume goes back to what the last good template had; a `subPath` else
 becomes the key that is plainly meant.
+A field that was refused gets back what the live object has there, which was taken.
 
 # How safe that is
 The pods that did not start start as they did before.
@@ -48,6 +50,7 @@ from selfheal.faults.fields import ANY, container_fields, pod_fields
 from selfheal.faults.interface import Fault, FieldEdit, Finding, LastGood, NearName, Remedy
 from selfheal.faults.nearness import nearest
 from selfheal.faults.references import keys_of
+from selfheal.faults.refused import REFUSED, refused, taken_back
 from selfheal.incidents.record import Evidence, Target
 
 _KINDS = (
@@ -83,11 +86,14 @@ class VolumeMountInvalid(Fault):
     blames = ANY
     writes = (
         *container_fields("/volumeMounts/*/mountPath", "/volumeMounts/*/subPath", "/volumeMounts"),
-        *pod_fields("/volumes/*", "/volumes"),
+        *container_fields("/volumeMounts/**"),
+        *pod_fields("/volumes/*", "/volumes", "/volumes/**"),
+        "/spec/volumeClaimTemplates/*/metadata/name",
     )
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
+        yield from refused(snapshot, self.id)
         for workload in troubled(snapshot):
             if all(ready(pod) for pod in workload.pods):
                 continue
@@ -106,6 +112,8 @@ class VolumeMountInvalid(Fault):
 
     @override
     def remedy(self, finding: Finding) -> Remedy:
+        if finding.variant == REFUSED:
+            return taken_back(finding)
         facts = finding.facts
         title = f"Mount the volumes of {finding.object.name} as before"
         if finding.variant == "multi-attach":

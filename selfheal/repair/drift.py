@@ -14,7 +14,7 @@ from selfheal.cluster import pointer
 from selfheal.cluster.managed import MANAGED
 from selfheal.cluster.snapshot import Snapshot
 from selfheal.errors import NeedsPerson
-from selfheal.faults.interface import FieldEdit
+from selfheal.faults.interface import FieldEdit, Taken
 from selfheal.incidents.record import Analysis, ObjectRef
 from selfheal.incidents.wording import spoken
 from selfheal.redaction import redactor
@@ -59,6 +59,9 @@ def unless_drifted(
                 code="filled-in",
             )
         if written is _ABSENT or runs is _ABSENT or isinstance(written, dict | list):
+            continue
+        if isinstance(edit.value, Taken):
+            # That the API server refused it is why the two differ.
             continue
         if edit.field == "/apiVersion":
             # The API server answers in the version that it is asked for.

@@ -25,7 +25,8 @@ class Along:
 class Goal:
     """``before`` is what the field renders to now (None when it is absent); ``origin`` cites where the value stands.
 
-    ``raised``: the value is a bounded raise, which nobody had before. ``along``: see there.
+    ``raised``: the value is a bounded raise, which nobody had before. ``along``: see there. ``held``: the live object has
+    the value already, since it never took the other one.
     """
 
     object: ObjectRef
@@ -36,6 +37,7 @@ class Goal:
     origin: str
     raised: bool = False
     along: tuple[Along, ...] = ()
+    held: bool = False
 
     @property
     def path(self) -> tuple[str, ...]:

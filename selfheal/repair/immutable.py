@@ -33,7 +33,7 @@ _FIELDS: dict[str, tuple[str, ...]] = {
 
 def immutable(goal: Goal) -> bool:
     """Whether the object must be deleted and made again for the goal to take effect."""
-    return unchangeable(goal.object.kind, goal.field)
+    return not goal.held and unchangeable(goal.object.kind, goal.field)
 
 
 def unchangeable(kind: str, field: str) -> bool:

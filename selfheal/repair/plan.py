@@ -36,6 +36,7 @@ from selfheal.repair.immutable import immutable
 from selfheal.repair.locate import Live, Located, Locator
 from selfheal.repair.objects import Object
 from selfheal.repair.proof import Proof, proof_of
+from selfheal.repair.refused import refused_only
 from selfheal.repair.registries import registries_in
 from selfheal.repair.release import Reverted, release_in, reverted, widened
 from selfheal.repair.sources import source_for
@@ -183,6 +184,7 @@ def derive(
         located = widened(locator, located, asked)
     history = History(tree, locator, located)
     relatives = Relatives(locator, located, known)
+    remedy = refused_only(remedy, located, history)
     unless_drifted(remedy.edits, located, analysis, snapshot)
     release = reverted(tree, locator, located, history, asked, analysis) if asked is not None else None
     if release is not None:

@@ -18,7 +18,17 @@ from selfheal.cluster import pointer
 from selfheal.cluster.quantity import quantity
 from selfheal.config.model import Policy
 from selfheal.errors import NeedsPerson
-from selfheal.faults.interface import AtLeast, Exact, FieldEdit, LastGood, NearName, OneOf, Query, Release
+from selfheal.faults.interface import (
+    AtLeast,
+    Exact,
+    FieldEdit,
+    LastGood,
+    NearName,
+    OneOf,
+    Query,
+    Release,
+    Taken,
+)
 from selfheal.faults.nearness import likeness, nearest
 from selfheal.incidents.record import Analysis, Tried
 from selfheal.repair import amounts, spelling, syntax
@@ -92,7 +102,8 @@ def decide(edit: FieldEdit, obj: Object, sources: Sources) -> Goal:
         _unless_shifted(edit, obj, sources.analysis)
         origin = edit.value.origin if isinstance(edit.value, Exact) else ""
         return Goal(edit.object, edit.field, "remove", None, before, origin)
-    _unless_shifted(edit, obj, sources.analysis)
+    if not isinstance(edit.value, Taken):
+        _unless_shifted(edit, obj, sources.analysis)
     excluded = _tried(edit, sources.tried)
     for value, origin in _options(edit, edit.value, obj, sources):
         if value is None or (alike(value, before) and before is not None):
@@ -101,7 +112,8 @@ def decide(edit: FieldEdit, obj: Object, sources: Sources) -> Goal:
             continue
         fit = fitting(value, before, edit.field)
         _unless_named_rightly(edit, before, fit, origin, sources)
-        return Goal(edit.object, edit.field, "set", fit, before, origin, origin.startswith(RAISE))
+        held = isinstance(edit.value, Taken)
+        return Goal(edit.object, edit.field, "set", fit, before, origin, origin.startswith(RAISE), held=held)
     better = _without_slip(edit, before, obj, sources)
     if better is not None and not any(alike(better, other) for other in excluded):
         return Goal(edit.object, edit.field, "set", better, before, SPELLING)
@@ -200,6 +212,8 @@ def _options(edit: FieldEdit, query: Query, obj: Object, sources: Sources) -> It
         if fallback is not None:
             found = _options(edit, fallback, obj, sources)
             yield from (pair for pair in found if not _guessed(edit, pair[0], obj))
+    elif isinstance(query, Taken):
+        yield query.value, query.origin
     elif isinstance(query, Exact):
         if not edit.field.endswith(_PATH) or _path_meant(before, (query.value,)) is not None:
             yield query.value, query.origin

@@ -58,6 +58,8 @@ class Cluster:
         self.objects: list[Object] = []
         self.log_texts: dict[tuple[str, str, bool], str] = {}
         self.unread: set[str] = set()
+        #: What the last apply printed.
+        self.sync = ""
         self._count = 0
 
     def add(self, kind: str, name: str, *, metadata: dict[str, Any] | None = None, **body: Any) -> Object:
@@ -227,4 +229,5 @@ class Cluster:
             coverage={kind.kind: None for kind in KINDS if kind.kind not in self.unread},
             taken_at=NOW,
             logs=lambda _namespace, pod, name, previous: texts.get((pod, name, previous)),
+            sync=self.sync,
         )

@@ -1,0 +1,79 @@
+"""Which of the live object's values a refused version is to get back: those at which the repository says something else."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+from selfheal.cluster import pointer
+from selfheal.errors import NeedsPerson
+from selfheal.faults.interface import FieldEdit, LastGood, Remedy, Taken
+from selfheal.repair.history import History
+from selfheal.repair.locate import Located
+from selfheal.repair.objects import Object, alike
+
+_ABSENT = object()
+
+
+def refused_only(remedy: Remedy, located: Located, history: History) -> Remedy:
+    """The remedy with only those edits of what was taken that change something; any other remedy as it is.
+
+    Raises NeedsPerson where nothing that the live object has differs from the repository.
+    """
+    taken = [edit for edit in remedy.edits if isinstance(edit.value, Taken)]
+    if not taken:
+        return remedy
+    found = [edit for edit in taken if _differs(edit, located.object(edit.object))]
+    first = [edit for edit in found if not (isinstance(edit.value, Taken) and edit.value.beside)]
+    chosen: Sequence[FieldEdit] = first or found
+    if not chosen:
+        edit = FieldEdit(taken[0].object, taken[0].field, LastGood())
+        written = pointer.resolve(located.object(edit.object), edit.field, None)
+        if next(history.values(edit.object, edit.field, written), None) is not None:
+            chosen = [edit]
+    if not chosen:
+        raise NeedsPerson(
+            f"{remedy.reason} Nothing that {taken[0].object} has in the cluster at the refused field differs from {located.unit}.",
+            hint="A person has to see what was applied, and whether the repository was mended since.",
+            code="no-value",
+        )
+    if len(taken) > 1 and any(edit.field.endswith("/image") for edit in chosen):
+        raise NeedsPerson(
+            f"{remedy.reason} It is a release with another image, which is not gone back on for that.",
+            hint="A person has to delete the object before it is deployed, or to give the new one a name of its own.",
+            code="no-value",
+        )
+    return replace(remedy, edits=tuple(chosen))
+
+
+def _differs(edit: FieldEdit, obj: Object | None) -> bool:
+    assert isinstance(edit.value, Taken)  # noqa: S101 - as they were picked
+    written = pointer.resolve(obj, edit.field, _ABSENT)
+    if written is _ABSENT or written is None:
+        # What Kubernetes fills in by itself is in no repository.
+        return edit.value.required and pointer.resolve(obj, edit.field.rpartition("/")[0], None) is not None
+    if alike(written, edit.value.value):
+        return False
+    return _same_items(edit.value, obj) and not _shifted(edit, obj)
+
+
+def _same_items(taken: Taken, obj: Object | None) -> bool:
+    """Whether positions in lists mean the same items: nothing else that is written of them differs."""
+    for field, value in taken.same:
+        written = pointer.resolve(obj, field, _ABSENT)
+        if written is not _ABSENT and not alike(written, value):
+            return False
+    return True
+
+
+def _shifted(edit: FieldEdit, obj: Object | None) -> bool:
+    """Whether a named item only stands at another place: its name is there already."""
+    assert isinstance(edit.value, Taken)  # noqa: S101 - as they were picked
+    tokens = pointer.parts(edit.field)
+    if tokens[-1] != "name" or len(tokens) < 3 or not tokens[-2].isdecimal() or tokens[-3] == "volumeMounts":
+        return False
+    items: Any = pointer.resolve(obj, tokens[:-2], None)
+    return isinstance(items, list) and any(
+        isinstance(item, dict) and item.get("name") == edit.value.value for item in items
+    )
