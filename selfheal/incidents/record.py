@@ -149,6 +149,19 @@ class PatchPointer(_Part):
     size: int
 
 
+class Deployed(_Part):
+    """What the change was proven on, and is rendered from again: a chart with its values files, or a kustomization.
+
+    ``path`` and ``values`` are relative to the repository; ``unit`` is the whole of it in words.
+    """
+
+    kind: Literal["kustomize", "helm"]
+    path: str = ""
+    values: tuple[str, ...] = ()
+    release: str = ""
+    unit: str = ""
+
+
 class Change(_Part):
     """The change set as an envelope, written by the Code Fix Generator, signed by the gate."""
 
@@ -161,6 +174,8 @@ class Change(_Part):
     rendered: tuple[RenderedChange, ...] = ()
     policy: tuple[PolicyVerdict, ...] = ()
     requires_recreate: bool = False
+    #: What it was proven on, as the gate found it; None for plain manifests.
+    deployed: Deployed | None = None
     #: Other environments that it reaches, as the gate found them.
     reaches: tuple[str, ...] = ()
     #: Edited freely by an agent, not made from a remedy: only people merge it.

@@ -18,6 +18,7 @@ from selfheal.incidents.errors import ProofRefused
 from selfheal.incidents.proofs import GateSigned, Proof
 from selfheal.incidents.record import (
     Analysis,
+    Deployed,
     ObjectRef,
     PolicyVerdict,
     Record,
@@ -30,6 +31,7 @@ from selfheal.incidents.wording import counted
 from selfheal.redaction import redactor
 from selfheal.repair import free as free_edits
 from selfheal.repair import rediagnosis, serverside
+from selfheal.repair.deployed import deployed
 from selfheal.repair.envelope import Envelope, apply, digest, unpack
 from selfheal.repair.goal import permitted
 from selfheal.repair.immutable import immutable
@@ -89,6 +91,7 @@ class _Judged:
     rendered: tuple[RenderedChange, ...] = ()
     requires_recreate: bool = False
     reaches: tuple[str, ...] = ()
+    deployed: Deployed | None = None
     #: Title and reason where a remedy stands behind the change.
     told: Mapping[str, str] = field(default_factory=dict)
 
@@ -182,6 +185,7 @@ def _judged(
         proof.proven.changes,
         remedy.requires_recreate or bool(recreated),
         tuple(name[:200] for name in reached[:_NAMED]),
+        deployed(derived.located.unit),
         {"title": remedy.title[:200], "reason": reason_of(derived, reached, proof)[:1_000]},
     )
 
@@ -256,6 +260,7 @@ class GateVerifier:
                 "policy": found.verdicts,
                 "requires_recreate": found.requires_recreate,
                 "reaches": found.reaches,
+                "deployed": found.deployed,
                 **{name: redactor().text(text) for name, text in found.told.items()},
             }
         )

@@ -36,7 +36,11 @@ class Edit:
 
 @dataclass(frozen=True)
 class Application:
-    """What runs. ``images`` and ``cluster`` are read by the Kubernetes emulator; ``files`` by path in the repository."""
+    """What runs. ``images`` and ``cluster`` are read by the Kubernetes emulator; ``files`` by path in the repository.
+
+    ``path`` is a folder of manifests, a kustomization, or a chart; ``values`` are the values files of a chart that count,
+    as paths in the repository, and ``release`` the name it is installed under (the application's own by default).
+    """
 
     name: str
     repository: str
@@ -45,6 +49,8 @@ class Application:
     images: dict[str, dict[str, Any]]
     cluster: tuple[dict[str, Any], ...]
     files: dict[str, bytes]
+    values: tuple[str, ...] = ()
+    release: str = ""
 
 
 @dataclass(frozen=True)
@@ -114,6 +120,8 @@ def application(name: str, folder: Path = FOLDER) -> Application:
         images=dict(document.get("images", {})),
         cluster=tuple(document.get("cluster", ())),
         files=files,
+        values=tuple(document.get("values", ())),
+        release=str(document.get("release") or name),
     )
 
 

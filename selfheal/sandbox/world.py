@@ -18,7 +18,7 @@ from selfheal.sandbox import scenario as scenery
 from selfheal.sandbox.emulator import Emulator
 from selfheal.sandbox.github.app import GitHubEmulator
 from selfheal.sandbox.github.timing import Clock, MachineClock
-from selfheal.sandbox.gitops import GitOpsLoop
+from selfheal.sandbox.gitops import GitOpsLoop, helm
 from selfheal.sandbox.images import behaviour
 from selfheal.sandbox.jira.app import JiraEmulator
 from selfheal.sandbox.kubernetes.app import KubernetesEmulator
@@ -124,8 +124,9 @@ class World:
             self.kubernetes.images[name] = behaviour(document)
         self.kubernetes.apply(list(app.cluster))
         loop = GitOpsLoop(
-            self.kubernetes, self.github.bare(app.repository), "main", app.path, self._sync or SYNC
-        )
+            self.kubernetes, self.github.bare(app.repository), "main", app.path, self._sync or SYNC,
+            renderer=helm(app.release, app.namespace, app.values) if app.values else None,
+        )  # fmt: skip
         self.gitops.append(loop)
         loop.sync(len(commits) - 1)
         self.kubernetes.advance(WELL)

@@ -93,7 +93,7 @@ class Watch:
 
 def _expected(work: Work, record: Record) -> Sequence[Mapping[str, Any]]:
     """The objects as the branch that is deployed renders them now, the merge included."""
-    from selfheal.repair.sources import render
+    from selfheal.repair.deployed import rendered
     from selfheal.repair.tools import tools_for
 
     source, target = record.source, record.target
@@ -103,13 +103,12 @@ def _expected(work: Work, record: Record) -> Sequence[Mapping[str, Any]]:
             hint="Check in the cluster whether the merged change has arrived.",
             code="no-source",
         )
-    rendered: Sequence[Mapping[str, Any]] = render(
-        work.tree,
-        source.path,
-        namespace=target.namespace,
-        tools=tools_for(work.settings, record.analysis),
+    told = record.change.deployed if record.change is not None else None
+    tools = tools_for(work.settings, record.analysis)
+    expected: Sequence[Mapping[str, Any]] = rendered(
+        work.tree, told, source.path, namespace=target.namespace, tools=tools
     )
-    return rendered
+    return expected
 
 
 def _begin(work: Work, request: PullRequest, expected: Sequence[Mapping[str, Any]]) -> None:

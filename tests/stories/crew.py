@@ -11,6 +11,7 @@ from datetime import UTC, datetime, timedelta
 from selfheal.incidents.record import load as load_record
 from selfheal.incidents.states import Stage
 from selfheal.repository.worktree import clone
+from selfheal.sandbox.scenario import FOLDER
 from selfheal.sandbox.world import World
 from selfheal.stages import journey
 from selfheal.stages.credentials import HOLDS, environment_for
@@ -172,11 +173,12 @@ class Crew:
 
 
 @contextmanager
-def staged(folder, *scenarios, approve_after=0.0, **overrides):
-    """A crew over a world of its own."""
+def staged(folder, *scenarios, approve_after=0.0, scenery=FOLDER, **overrides):
+    """A crew over a world of its own; ``scenery`` holds its scenarios and applications."""
     clock = StoryClock()
     with World(
-        folder / "world", scenarios=scenarios, approve_after=approve_after, time_factor=1.0, clock=clock, sync=None
+        folder / "world", scenarios=scenarios, approve_after=approve_after, time_factor=1.0, clock=clock, sync=None,
+        folder=scenery,
     ) as world:  # fmt: skip
         clock.world = world
         yield Crew(world, clock, folder, **overrides)

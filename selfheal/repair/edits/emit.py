@@ -12,7 +12,7 @@ _PLAIN = re.compile(r"^(?:[A-Za-z0-9_./(\\$^+*]|-{1,2}(?=[A-Za-z]))[A-Za-z0-9_./
 #: Texts that some version of YAML takes for something else: booleans, null, base 60, dates, the merge key.
 _SPECIAL = re.compile(
     r"^(?:y|n|yes|no|on|off|true|false|null|none|~|=|<<|[-+]?\.(?:inf|nan)|[-+]?[0-9][0-9_]*(?::[0-5]?[0-9])+"
-    r"(?:\.[0-9_]*)?|\d{4}-\d\d?-\d\d?.*|0o?[0-7]+|0x[0-9a-f]+|0b[01]+|[-+]?[0-9][0-9_,.]*(?:e[-+]?[0-9]+)?)$",
+    r"(?:\.[0-9_]*)?|\d{4}-\d\d?-\d\d?.*|0o?[0-7]+|0x[0-9a-f]+|0b[01]+|[-+]?[0-9][0-9_,]*(?:\.[0-9_]*)?(?:e[-+]?[0-9]+)?)$",
     re.IGNORECASE,
 )
 
