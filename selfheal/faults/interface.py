@@ -91,7 +91,7 @@ class Release:
 
 @dataclass(frozen=True)
 class Taken:
-    """What the live object has at a field of which the API server refused the repository's value.
+    """What the live object has at a field of which the API server refused the repository's value; None: nothing is known.
 
     It counts where the repository says something else. ``beside``: only where no other edit of the remedy does.
     ``same`` are (pointer, value) of the items in which the field is counted, by which they are known as the same.

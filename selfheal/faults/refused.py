@@ -9,7 +9,7 @@ from typing import Any
 
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Snapshot
-from selfheal.faults.interface import FieldEdit, Finding, LastGood, Remedy, Taken
+from selfheal.faults.interface import FieldEdit, Finding, Remedy, Taken
 from selfheal.faults.neighbourhood import around
 from selfheal.faults.refusals import Refusal, refusals
 from selfheal.incidents.record import ObjectRef
@@ -84,7 +84,7 @@ def taken_back(finding: Finding) -> Remedy:
     if edits:
         return Remedy(title, tuple(edits), finding.summary)
     if facts["field"] and "*" not in pointer.parts(facts["field"]):
-        return Remedy(title, (FieldEdit(ref, facts["field"], LastGood()),), finding.summary)
+        return Remedy(title, (FieldEdit(ref, facts["field"], Taken(None, ORIGIN)),), finding.summary)
     return Remedy(title, (), finding.summary, escalate=f"{finding.summary} No value that it took is known.")
 
 
@@ -143,7 +143,8 @@ def _finding(snapshot: Snapshot, ref: ObjectRef, items: Sequence[Refusal]) -> Fi
         variant=REFUSED,
         object=ref,
         container=_container(fields),
-        confidence=0.95 if live is not None else 0.8,
+        # What was never there is missed by others, whose findings say no more than that.
+        confidence=0.95 if live is not None else 0.98,
         summary=f"The newest version of {ref} was never taken by the API server: {where}{first.said.rstrip('.')}{more}.{absent}",
         evidence=tuple(dict.fromkeys(item.evidence for item in items[:4])),
         facts={

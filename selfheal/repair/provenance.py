@@ -77,7 +77,10 @@ def _leaves(goal: Goal) -> Iterator[tuple[str, Any, Any]]:
                 )
                 for number, item in enumerate(value)
             ]
-        elif value != before and any(rule.search(field) for rule in (_AMOUNT, _IMAGE, _TEXT)):
+        elif value != before and (
+            # What a live object is said to have may be any field.
+            goal.held or any(rule.search(field) for rule in (_AMOUNT, _IMAGE, _TEXT))
+        ):
             yield field, value, before
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -14,6 +15,8 @@ from selfheal.repair.locate import Located
 from selfheal.repair.objects import Object, alike
 
 _ABSENT = object()
+#: Where a number and a text mean the same; elsewhere the one is refused where the other belongs.
+_AMOUNT = re.compile(r"/(?:requests|limits|hard|capacity)/|/(?:sizeLimit|averageValue|divisor|target/value)$")
 
 
 def refused_only(remedy: Remedy, located: Located, history: History) -> Remedy:
@@ -32,6 +35,12 @@ def refused_only(remedy: Remedy, located: Located, history: History) -> Remedy:
         written = pointer.resolve(located.object(edit.object), edit.field, None)
         if next(history.values(edit.object, edit.field, written), None) is not None:
             chosen = [edit]
+    if not chosen and all(isinstance(edit.value, Taken) and edit.value.value is None for edit in taken):
+        raise NeedsPerson(
+            f"{remedy.reason} Neither the cluster nor git knows a value that was taken.",
+            hint="A person has to choose it.",
+            code="no-value",
+        )
     if not chosen:
         raise NeedsPerson(
             f"{remedy.reason} Nothing that {taken[0].object} has in the cluster at the refused field differs from {located.unit}.",
@@ -49,11 +58,15 @@ def refused_only(remedy: Remedy, located: Located, history: History) -> Remedy:
 
 def _differs(edit: FieldEdit, obj: Object | None) -> bool:
     assert isinstance(edit.value, Taken)  # noqa: S101 - as they were picked
+    if edit.value.value is None:
+        return False
     written = pointer.resolve(obj, edit.field, _ABSENT)
     if written is _ABSENT or written is None:
         # What Kubernetes fills in by itself is in no repository.
         return edit.value.required and pointer.resolve(obj, edit.field.rpartition("/")[0], None) is not None
-    if alike(written, edit.value.value):
+    if alike(written, edit.value.value) and (
+        _AMOUNT.search(edit.field) or isinstance(written, str) == isinstance(edit.value.value, str)
+    ):
         return False
     return _same_items(edit.value, obj) and not _shifted(edit, obj)
 

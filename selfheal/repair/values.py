@@ -106,13 +106,13 @@ def decide(edit: FieldEdit, obj: Object, sources: Sources) -> Goal:
         _unless_shifted(edit, obj, sources.analysis)
     excluded = _tried(edit, sources.tried)
     for value, origin in _options(edit, edit.value, obj, sources):
-        if value is None or (alike(value, before) and before is not None):
+        held = isinstance(edit.value, Taken)
+        if value is None or (alike(value, before) and before is not None and not held):
             continue
         if any(alike(value, other) for other in excluded):
             continue
         fit = fitting(value, before, edit.field)
         _unless_named_rightly(edit, before, fit, origin, sources)
-        held = isinstance(edit.value, Taken)
         return Goal(edit.object, edit.field, "set", fit, before, origin, origin.startswith(RAISE), held=held)
     better = _without_slip(edit, before, obj, sources)
     if better is not None and not any(alike(better, other) for other in excluded):
