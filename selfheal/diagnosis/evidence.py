@@ -102,7 +102,9 @@ class EvidenceVerifier:
             )
         # What the API server never took is in no snapshot; the last apply tells of it.
         told = any(
-            item.source == "sync" and item.object == analysis.object and f'"{item.object.name}"' in item.message
+            item.source == "sync"
+            and item.object == analysis.object
+            and f'"{item.object.name}"' in item.message
             for item in analysis.evidence
         )
         if analysis.object is None or (self._snapshot.find(analysis.object) is None and not told):
