@@ -95,7 +95,8 @@ class Taken:
 
     It counts where the repository says something else. ``beside``: only where no other edit of the remedy does.
     ``same`` are (pointer, value) of the items in which the field is counted, by which they are known as the same.
-    ``required``: it is missing in the repository, and is added.
+    ``required``: it is missing in the repository, and is added. ``instead``: the pointer under which the repository
+    writes it, which is no field; the key is renamed, and its value stays.
     """
 
     value: Any
@@ -103,6 +104,7 @@ class Taken:
     same: tuple[tuple[str, Any], ...] = ()
     beside: bool = False
     required: bool = False
+    instead: str = ""
 
 
 Query = Exact | NearName | AtLeast | OneOf | LastGood | Release | Taken

@@ -15,6 +15,7 @@ from typing import Any
 from selfheal.cluster import pointer
 from selfheal.cluster.snapshot import Object
 from selfheal.cluster.workloads import mapping, mappings
+from selfheal.faults.nearness import nearest
 from selfheal.faults.refusals import Refusal
 
 Tokens = tuple[str, ...]
@@ -37,12 +38,14 @@ _FREE = frozenset(
 @dataclass(frozen=True)
 class Around:
     """Pointers into the live object: ``fields`` are those that the refusal is about, ``beside`` those that it may be about
-    where none of them differs, ``same`` what must be alike for positions in lists to mean the same item.
+    where none of them differs, ``same`` what must be alike for positions in lists to mean the same item. ``meant`` are
+    pairs of a key that is no field, and the field of the live object that is plainly meant by it.
     """
 
     fields: tuple[str, ...] = ()
     beside: tuple[str, ...] = ()
     same: tuple[str, ...] = ()
+    meant: tuple[tuple[str, str], ...] = ()
 
 
 def around(live: Object, refusal: Refusal) -> Around:
@@ -50,6 +53,8 @@ def around(live: Object, refusal: Refusal) -> Around:
     field, said = refusal.field, refusal.said
     if not field:
         return Around()
+    if refusal.cause == "unknown-field":
+        return Around(meant=tuple(islice(_meant(live, pointer.parts(field)), MOST)))
     resources = _RESOURCES.match(field)
     if resources is not None:
         return _resources(live, resources, said)
@@ -126,6 +131,15 @@ def _coupled(live: Object, refusal: Refusal) -> Iterator[str]:
         for key, value in parent.items():
             if key != tokens[-1] and not isinstance(value, dict | list):
                 yield _named(live, (*tokens[:-1], key))
+
+
+def _meant(live: Object, tokens: Tokens) -> Iterator[tuple[str, str]]:
+    for place in _places(live, tokens[:-1]):
+        parent = pointer.resolve(live, place)
+        key = nearest(tokens[-1], list(parent)) if isinstance(parent, dict) else None
+        if key is not None:
+            base = _named(live, (*place, "")).removesuffix("/")
+            yield base + pointer.join(tokens[-1]), base + pointer.join(key)
 
 
 def _places(live: Any, tokens: Tokens) -> Iterator[Tokens]:

@@ -7,6 +7,7 @@ does not exist, or the role lacks the verb or resource.
 # How it is recognised
 The log repeats "is forbidden: User … cannot … resource …". Bindings and roles of the namespace are evaluated for
 that account, verb and resource.
+Or the API server refused such a field at the last apply: the live object is then the old one, and well.
 
 # How it is told from its neighbours
 An account that does not exist lets no pod be created: `service-account-missing`. Policies and stores refuse in
@@ -16,6 +17,7 @@ other words.
 A binding's subject or role to the one that is plainly meant; the account in the pod template to what it was; a
 misspelled word of the role; or the role's rules to what they were. Never a wildcard, and never a right that only a log
 asks for: without history of the role a person decides.
+A field that was refused gets back what the live object has there, which was taken.
 
 # How safe that is
 The account gets a right that it had, or that the role was plainly written to give. Rights of the whole cluster are for
@@ -39,6 +41,7 @@ from selfheal.faults.evidence import of_log, on_object
 from selfheal.faults.fields import ANY, pod_fields
 from selfheal.faults.interface import Exact, Fault, FieldEdit, Finding, LastGood, Remedy
 from selfheal.faults.nearness import likeness, nearest
+from selfheal.faults.refused import REFUSED, refused, taken_back
 from selfheal.faults.signals import Signal, signals
 from selfheal.incidents.record import Evidence, ObjectRef, Target
 
@@ -74,7 +77,7 @@ class RbacForbidden(Fault):
     id = "rbac-forbidden"
     blames = ("RoleBinding", "Role", "ServiceAccount", *ANY)
     writes = (
-        "/roleRef/name",
+        "/roleRef/*",
         "/subjects/*/name",
         "/subjects/*/namespace",
         "/rules",
@@ -87,6 +90,7 @@ class RbacForbidden(Fault):
 
     @override
     def detect(self, snapshot: Snapshot, target: Target | None) -> Iterable[Finding]:
+        yield from refused(snapshot, self.id)
         for workload in workloads(snapshot):
             for signal in signals(snapshot, workload):
                 match = (
@@ -111,6 +115,8 @@ class RbacForbidden(Fault):
 
     @override
     def remedy(self, finding: Finding) -> Remedy:
+        if finding.variant == REFUSED:
+            return taken_back(finding)
         facts = finding.facts
         title = f"Let {facts['account']} {facts['verb']} {facts['resource']}"
         if not facts["field"]:

@@ -46,6 +46,7 @@ _FIELDS = (
     _Field("hpa-misconfigured", ("HorizontalPodAutoscaler",), re.compile(r"^/spec(?:/|$)")),
     _Field("port-conflict", ("Service",), re.compile(r"^/spec/ports/[^/]+/nodePort$"), re.compile("already allocated")),
     _Field("service-port-mismatch", ("Service",), re.compile(r"^/spec/ports(?:/|$)")),
+    _Field("rbac-forbidden", ("RoleBinding",), re.compile(r"^/(?:roleRef|subjects)(?:/|$)")),
     _Field("ingress-backend-invalid", ("Ingress",), re.compile(r"^/spec(?:/|$)")),
     _Field("pvc-binding-mismatch", ("PersistentVolumeClaim",), re.compile(r"^/spec(?:/|$)")),
     _Field("volume-mount-invalid", _WORKLOADS, re.compile(rf"{_POD}/volumeMounts(?:/|$)|/spec/volumes(?:/|$)")),
@@ -81,6 +82,7 @@ def taken_back(finding: Finding) -> Remedy:
         for field in fields
         if field in known
     ]
+    edits += [FieldEdit(ref, right, Taken(None, ORIGIN, instead=wrong)) for wrong, right in facts["meant"]]
     if edits:
         return Remedy(title, tuple(edits), finding.summary)
     if facts["field"] and "*" not in pointer.parts(facts["field"]):
@@ -137,14 +139,14 @@ def _finding(snapshot: Snapshot, ref: ObjectRef, items: Sequence[Refusal]) -> Fi
     first = items[0]
     more = f" (and {len(items) - 1} more)" if len(items) > 1 else ""
     where = f"{spoken(first.field)}: " if first.field else ""
-    absent = "" if live is not None else " It does not exist yet."
+    absent = " It does not exist yet." if live is None and snapshot.known(ref.kind, ref.namespace) else ""
     return Finding(
         fault=fault,
         variant=REFUSED,
         object=ref,
         container=_container(fields),
         # What was never there is missed by others, whose findings say no more than that.
-        confidence=0.95 if live is not None else 0.98,
+        confidence=0.98 if absent else 0.95,
         summary=f"The newest version of {ref} was never taken by the API server: {where}{first.said.rstrip('.')}{more}.{absent}",
         evidence=tuple(dict.fromkeys(item.evidence for item in items[:4])),
         facts={
@@ -153,6 +155,7 @@ def _finding(snapshot: Snapshot, ref: ObjectRef, items: Sequence[Refusal]) -> Fi
             "fields": fields,
             "beside": beside,
             "same": same,
+            "meant": list(dict.fromkeys(pair for item in near for pair in item.meant))[:_MOST],
             "required": all(item.cause == "required" for item in items),
             "last_good": [
                 {"field": field, "value": pointer.resolve(live, field), "origin": ORIGIN}

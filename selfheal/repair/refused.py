@@ -30,6 +30,7 @@ def refused_only(remedy: Remedy, located: Located, history: History) -> Remedy:
     found = [edit for edit in taken if _differs(edit, located.object(edit.object))]
     first = [edit for edit in found if not (isinstance(edit.value, Taken) and edit.value.beside)]
     chosen: Sequence[FieldEdit] = first or found
+    chosen = [*chosen, *(part for edit in taken for part in _renamed(edit, located.object(edit.object)))]
     if not chosen:
         edit = FieldEdit(taken[0].object, taken[0].field, LastGood())
         written = pointer.resolve(located.object(edit.object), edit.field, None)
@@ -54,6 +55,19 @@ def refused_only(remedy: Remedy, located: Located, history: History) -> Remedy:
             code="no-value",
         )
     return replace(remedy, edits=tuple(chosen))
+
+
+def _renamed(edit: FieldEdit, obj: Object | None) -> Sequence[FieldEdit]:
+    """The edits that give a key which is no field the name of the field that is meant, keeping its value."""
+    assert isinstance(edit.value, Taken)  # noqa: S101 - as they were picked
+    wrong = edit.value.instead
+    value = pointer.resolve(obj, wrong, None) if wrong else None
+    if value is None or pointer.exists(obj, edit.field):
+        return ()
+    return (
+        FieldEdit(edit.object, wrong, Taken(None, edit.value.origin), "remove"),
+        FieldEdit(edit.object, edit.field, Taken(value, edit.value.origin)),
+    )
 
 
 def _differs(edit: FieldEdit, obj: Object | None) -> bool:

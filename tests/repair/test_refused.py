@@ -178,6 +178,18 @@ def play(
         )
         emulator.advance(240)
     dump(emulator, folder / "dump")
+    return mended(folder, good, bad, path=path, tools=tools)
+
+
+def mended(
+    folder: Path,
+    good: Mapping[str, str],
+    bad: Mapping[str, str],
+    *,
+    path: str = "",
+    tools: Tools | None = None,
+) -> Played:
+    """What is found in the dump, and planned for the repository beside it."""
     snapshot = load_dump(folder / "dump")
     found = diagnose(snapshot, target=Target(namespace="shop"))
     result = plan(
@@ -293,6 +305,30 @@ def test_a_first_deploy_that_is_refused_is_escalated_with_the_refusal(tmp_path: 
     assert played.found.verdict != "healthy"
     assert played.result.decision == "escalate"
     assert "must be less than or equal to memory limit of 25Mi" in played.result.reason
+
+
+@pytest.mark.parametrize(
+    ("right", "wrong", "field", "fault"),
+    [
+        ("          image: ghcr", "          imagee: ghcr", '.spec.template.spec.containers[name="web"].imagee', "rollout-stuck"),
+        ("          resources:\n", "          resourcess:\n", '.spec.template.spec.containers[name="web"].resourcess', "rollout-stuck"),
+        ("  replicas: 2\n", "  replica: 2\n", ".spec.replica", "rollout-stuck"),
+        ("              mountPath: /scratch", "              mountPth: /scratch",
+         '.spec.template.spec.containers[name="web"].volumeMounts[0].mountPth', "volume-mount-invalid"),
+    ],
+)  # fmt: skip
+def test_a_misspelt_key_gets_the_name_of_the_field(
+    tmp_path: Path, right: str, wrong: str, field: str, fault: str
+) -> None:
+    play(tmp_path, PLAIN, PLAIN)
+    bad = slipped(PLAIN, "web.yaml", right, wrong)
+    _write(tmp_path / "repo", bad)
+    # As kubectl prints it: the sandbox knows no schema.
+    line = f"failed to create typed patch object (shop/web; apps/v1, Kind=Deployment): {field}: field not declared in schema"
+    (tmp_path / "dump" / "sync.txt").write_text(f"Error from server: {line}\n")
+    played = mended(tmp_path, PLAIN, bad)
+    assert played.found.root is not None and played.found.root.fault == fault
+    assert played.repaired() == PLAIN
 
 
 def test_what_no_fault_fits_is_unknown(tmp_path: Path) -> None:

@@ -198,3 +198,31 @@ def test_objects_that_are_refused(obj, text):
     sync = still().apply([obj])
     assert sync.failed == 1
     assert text in sync.text
+
+
+@pytest.mark.parametrize(
+    ("extra", "field"),
+    [
+        ({"imagePullPolicy": "IfNotPPresent"}, "containers[0].imagePullPolicy"),
+        ({"ports": [{"containerPort": 80, "protocol": "TPC"}]}, "containers[0].ports[0].protocol"),
+        ({"readinessProbe": {"httpGet": {"port": 80, "scheme": "HTTPX"}}}, "containers[0].readinessProbe.httpGet.scheme"),
+    ],
+)  # fmt: skip
+def test_a_word_that_is_none_of_those_supported_is_refused(extra: dict[str, object], field: str) -> None:
+    emulator = still()
+    emulator.apply([deployment()])
+    answer = emulator.apply([deployment(container=extra)])
+    assert answer.failed == 1
+    assert (
+        f'Deployment.apps "web" is invalid: spec.template.spec.{field}: Unsupported value: "' in answer.text
+    )
+
+
+def test_a_bindings_role_cannot_be_changed() -> None:
+    def binding(role: str) -> dict[str, object]:
+        ref = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": role}
+        return made("RoleBinding", "rbac.authorization.k8s.io/v1", "reads", {}, roleRef=ref)
+
+    emulator = still()
+    emulator.apply([binding("reader")])
+    assert "cannot change roleRef" in emulator.apply([binding("writer")]).text

@@ -6,6 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from selfheal.sandbox.kubernetes.admission.enumerations import unsupported
 from selfheal.sandbox.kubernetes.errors import invalid
 from selfheal.sandbox.kubernetes.objects import Object, canonical, dig, entries, labels_of
 from selfheal.sandbox.kubernetes.quantity import amount, parse
@@ -22,7 +23,7 @@ _FREE_NAMES = frozenset({"Role", "RoleBinding", "ClusterRole", "ClusterRoleBindi
 
 def validate(obj: Object, before: Object | None) -> None:
     """Raises ApiError 422 with every cause found."""
-    causes = [*_metadata(obj), *_RULES.get(obj["kind"], _nothing)(obj)]
+    causes = [*_metadata(obj), *_RULES.get(obj["kind"], _nothing)(obj), *unsupported(obj)]
     if before is not None and not causes:
         causes = list(_CHANGES.get(obj["kind"], _no_change)(obj, before))
     if causes:
@@ -283,6 +284,11 @@ def _service_change(obj: Object, before: Object) -> Causes:
         yield "spec.clusterIPs[0]", f'Invalid value: ["{obj["spec"]["clusterIP"]}"]: may not change once set'
 
 
+def _role_change(obj: Object, before: Object) -> Causes:
+    if obj.get("roleRef") != before.get("roleRef"):
+        yield "roleRef", f"Invalid value: {canonical(obj.get('roleRef'))}: cannot change roleRef"
+
+
 def _config_change(obj: Object, before: Object) -> Causes:
     if before.get("immutable") and any(obj.get(name) != before.get(name) for name in ("data", "binaryData")):
         yield "data", "Forbidden: field is immutable when `immutable` is set"
@@ -331,4 +337,6 @@ _CHANGES: dict[str, Callable[[Object, Object], Causes]] = {
     "Service": _service_change,
     "ConfigMap": _config_change,
     "Secret": _config_change,
+    "RoleBinding": _role_change,
+    "ClusterRoleBinding": _role_change,
 }
