@@ -98,6 +98,8 @@ def settled(snapshot: Snapshot, status: dict[str, Any]) -> bool:
     up = seconds_before(snapshot, parse(running.get("startedAt")))
     if up is None:
         return status.get("ready") is True
+    ago = seconds_before(snapshot, parse(state(status, "terminated", "lastState").get("finishedAt")))
+    up = up if ago is None else min(up, ago)
     needed = float(RECURRING if restarts(status) >= 3 else SETTLED)
     if (before := lived(status)) is not None:
         # It has run by now much longer than it did before it ended.
