@@ -96,7 +96,8 @@ class Taken:
     It counts where the repository says something else. ``beside``: only where no other edit of the remedy does.
     ``same`` are (pointer, value) of the items in which the field is counted, by which they are known as the same.
     ``required``: it is missing in the repository, and is added. ``instead``: the pointer under which the repository
-    writes it, which is no field; the key is renamed, and its value stays.
+    writes it, which is no field; the key is renamed, and its value stays. ``mistyped``: it counts only where the
+    repository's value is of another type, or no amount where an amount belongs.
     """
 
     value: Any
@@ -105,6 +106,7 @@ class Taken:
     beside: bool = False
     required: bool = False
     instead: str = ""
+    mistyped: bool = False
 
 
 Query = Exact | NearName | AtLeast | OneOf | LastGood | Release | Taken

@@ -21,6 +21,10 @@ from selfheal.faults.refusals import Refusal
 Tokens = tuple[str, ...]
 #: Values that are looked at for one refusal, and lists' items.
 MOST, ITEMS = 24, 64
+#: Values below a refused field up to which any that differs is taken for the refused one.
+FEW = 8
+#: Where a number and a text mean the same amount.
+AMOUNT = re.compile(r"/(?:requests|limits|hard|capacity)/|/(?:sizeLimit|averageValue|divisor|target/value)$")
 _RESOURCES = re.compile(r"^(?P<base>.*/resources)(?:/(?:requests|limits)(?:/(?P<name>.+))?)?$")
 _LIMITED = re.compile(r"less than or equal to (?P<name>[\w./-]+) limit")
 _MOUNT = re.compile(r"^(?P<spec>.*)/(?:containers|initContainers)/[^/]+/volumeMounts/[^/]+/name$")
@@ -64,8 +68,14 @@ def around(live: Object, refusal: Refusal) -> Around:
         return _fixed(live)
     if _BOUNDS.match(field):
         return _cut(("/spec/minReplicas", "/spec/maxReplicas"), live)
+    if refusal.cause == "type" and field == "/spec":
+        amounts = (leaf for leaf in _leaves(live, ("spec",)) if AMOUNT.search(pointer.join(*leaf)))
+        return _cut((_named(live, leaf) for leaf in amounts), live)
     found = [_leaves(live, place) for place in _places(live, pointer.parts(field))]
     fields = [_named(live, leaf) for leaves in found for leaf in leaves]
+    if len(fields) > FEW and refusal.cause != "type" and "immutable" not in said:
+        # Among so much, what else was changed would be taken for what was refused.
+        return Around()
     return Around(
         tuple(islice(fields, MOST)),
         tuple(islice(_coupled(live, refusal), MOST)),

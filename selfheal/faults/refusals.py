@@ -54,14 +54,25 @@ _INVALID = re.compile(
 )
 _PATH = r"[A-Za-z_]\w*(?:\.[A-Za-z_][\w-]*|\[[^\]\s]{0,300}\])*"
 _CAUSE = re.compile(rf"(?<![\w.\]\"])(?P<field>{_PATH}): (?P<word>{'|'.join(_WORDS)})(?P<text>:?)")
-_HANDLED = re.compile(r"\b(?P<kind>[A-Z]\w*) in version \"[\w./-]+\" cannot be handled as a [A-Z]\w*: ")
+_HANDLED = re.compile(
+    r"(?:\b(?P<kind>[A-Z]\w*) in version \"[\w./-]+\" cannot be handled as a [A-Z]\w*"
+    r"|unable to convert unstructured object to [\w./-]+, Kind=(?P<other>[A-Z]\w*)): "
+)
 _STRICT = re.compile(rf"(?P<word>unknown|duplicate) field \"(?P<field>{_PATH})\"")
-_GO_FIELD = re.compile(r"cannot unmarshal \w+ into Go (?:struct field (?P<field>[\w.]+)|value)")
+_GO_FIELD = re.compile(
+    r"cannot unmarshal \w+ into Go (?:struct field (?P<field>(?:\w*|\w+\[\d+\])(?:\.\w+|\[\d+\])*)|value)"
+)
+_AMOUNTS = re.compile(r"quantities must match the regular expression|unable to parse quantity's suffix")
 _TYPED = re.compile(
     r"failed to create typed (?:patch|live) object \((?P<namespace>[^/\s]{0,63})/(?P<name>[^;\s]{1,253}); [\w./-]+, Kind=(?P<kind>\w+)\)"
 )
 _SCHEMA = re.compile(
     r"(?<![\w.\]])\.(?P<field>[A-Za-z_][\w-]*(?:\.[A-Za-z_][\w-]*|\[[^\]\s]{0,300}\])*): (?P<text>field not declared|expected )"
+)
+#: Of kubectl before 1.25, which looked at the schema itself.
+_CLIENT = re.compile(
+    rf"ValidationError\((?P<kind>[A-Z]\w*)(?:\.(?P<path>{_PATH}))?\): "
+    r"(?:(?P<what>unknown|missing required) field \"(?P<name>[\w-]+)\"|(?P<type>invalid type for ))"
 )
 _FORBIDDEN = re.compile(r"\b(?P<resource>[a-z]+)(?:\.[\w.-]+)? \"(?P<name>[^\"\s]{1,253})\" is forbidden:")
 _DENIED = re.compile(r"admission webhook \"[^\"]+\" denied the request|failed calling webhook \"")
@@ -151,6 +162,9 @@ def _begun(snapshot: Snapshot, line: str, about: dict[str, str], lines: list[str
         return _Head(_ref(snapshot, match["kind"], match["name"], about.get(match["name"], "")), line)
     match = _HANDLED.search(line)
     if match is not None:
+        return _Head(_untold(snapshot, match["kind"] or match["other"], lines), line)
+    match = _CLIENT.search(line)
+    if match is not None:
         return _Head(_untold(snapshot, match["kind"], lines), line)
     return None
 
@@ -170,7 +184,14 @@ def _causes(head: _Head, line: str, first: bool) -> Iterator[Refusal]:
         typed = _GO_FIELD.search(rest)
         if typed is not None:
             yield _refusal(head, _of_go(typed["field"] or ""), "type", rest, line)
+        elif _AMOUNTS.search(rest):
+            # Which amount it is remains untold.
+            yield _refusal(head, "/spec", "type", rest, line)
         return
+    for match in _CLIENT.finditer(line) if first else ():
+        path = ".".join(filter(None, (match["path"], match["name"])))
+        cause = "type" if match["type"] else "unknown-field" if match["what"] == "unknown" else "required"
+        yield _refusal(head, _pointer(path), cause, line[match.start() :], line)
     named = _INVALID.search(line) if first else None
     begin = named.end() if named is not None else 0
     if named is None and not line.startswith("*"):
@@ -256,6 +277,5 @@ def _pointer(path: str) -> str:
 
 
 def _of_go(path: str) -> str:
-    """A field as Go names it, without positions in lists: each may stand for any."""
-    tokens = [token for token in path.split(".")[1:] if token]
-    return pointer.join(*tokens)
+    """A field as Go names it, after the type that has it; positions in lists may be missing, and stand for any then."""
+    return _pointer(path.partition(".")[2])

@@ -76,7 +76,13 @@ def taken_back(finding: Finding) -> Remedy:
         FieldEdit(
             ref,
             field,
-            Taken(*known[field], same=_of_list(field, same), beside=beside, required=facts["required"]),
+            Taken(
+                *known[field],
+                same=_of_list(field, same),
+                beside=beside,
+                required=facts["required"],
+                mistyped=facts["mistyped"],
+            ),
         )
         for beside, fields in ((False, facts["fields"]), (True, facts["beside"]))
         for field in fields
@@ -156,6 +162,7 @@ def _finding(snapshot: Snapshot, ref: ObjectRef, items: Sequence[Refusal]) -> Fi
             "beside": beside,
             "same": same,
             "meant": list(dict.fromkeys(pair for item in near for pair in item.meant))[:_MOST],
+            "mistyped": all(item.cause == "type" for item in items),
             "required": all(item.cause == "required" for item in items),
             "last_good": [
                 {"field": field, "value": pointer.resolve(live, field), "origin": ORIGIN}

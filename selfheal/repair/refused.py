@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 from selfheal.cluster import pointer
+from selfheal.cluster.quantity import quantity
 from selfheal.errors import NeedsPerson
 from selfheal.faults.interface import FieldEdit, LastGood, Remedy, Taken
+from selfheal.faults.neighbourhood import AMOUNT
 from selfheal.repair.history import History
 from selfheal.repair.locate import Located
 from selfheal.repair.objects import Object, alike
 
 _ABSENT = object()
-#: Where a number and a text mean the same; elsewhere the one is refused where the other belongs.
-_AMOUNT = re.compile(r"/(?:requests|limits|hard|capacity)/|/(?:sizeLimit|averageValue|divisor|target/value)$")
 
 
 def refused_only(remedy: Remedy, located: Located, history: History) -> Remedy:
@@ -78,11 +77,17 @@ def _differs(edit: FieldEdit, obj: Object | None) -> bool:
     if written is _ABSENT or written is None:
         # What Kubernetes fills in by itself is in no repository.
         return edit.value.required and pointer.resolve(obj, edit.field.rpartition("/")[0], None) is not None
-    if alike(written, edit.value.value) and (
-        _AMOUNT.search(edit.field) or isinstance(written, str) == isinstance(edit.value.value, str)
-    ):
+    mistyped = _mistyped(edit.field, written, edit.value.value)
+    if not mistyped and (edit.value.mistyped or alike(written, edit.value.value)):
         return False
     return _same_items(edit.value, obj) and not _shifted(edit, obj)
+
+
+def _mistyped(field: str, written: Any, taken: Any) -> bool:
+    """Whether a value is not of the type that was taken. An amount may be a number or a text, which has a unit."""
+    if AMOUNT.search(field):
+        return quantity(written) is None
+    return any(isinstance(written, kind) != isinstance(taken, kind) for kind in (str, bool, dict, list))
 
 
 def _same_items(taken: Taken, obj: Object | None) -> bool:

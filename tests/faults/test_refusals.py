@@ -106,6 +106,36 @@ def test_go_tells_fields_without_positions() -> None:
     assert (found.field, found.cause) == ("/spec/template/spec/containers/ports/containerPort", "type")
 
 
+@pytest.mark.parametrize(
+    ("text", "field"),
+    [
+        ("json: cannot unmarshal number into Go struct field .spec.template.spec.containers[0].env[1].value", "/spec/template/spec/containers/0/env/1/value"),
+        ("json: cannot unmarshal string into Go struct field Deployment.spec.replicas of type int32", "/spec/replicas"),
+        ("quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'", "/spec"),
+        ("json: cannot unmarshal string into Go value of type int", ""),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_decoded(text: str, field: str) -> None:
+    (found,) = read(
+        f'deployment.apps/api configured\nDeployment in version "v1" cannot be handled as a Deployment: {text}'
+    )
+    assert (str(found.object), found.field, found.cause) == ("Deployment shop/web", field, "type")
+
+
+@pytest.mark.parametrize(
+    ("text", "field", "cause"),
+    [
+        ('(Deployment.spec.template.spec.containers[0]): unknown field "imagee" in io.k8s.api.core.v1.Container', "/spec/template/spec/containers/0/imagee", "unknown-field"),
+        ('(Deployment.spec): missing required field "selector" in io.k8s.api.apps.v1.DeploymentSpec', "/spec/selector", "required"),
+        ('(Deployment.spec.replicas): invalid type for io.k8s.api.apps.v1.DeploymentSpec.replicas: got "string", expected "integer"', "/spec/replicas", "type"),
+    ],
+)  # fmt: skip
+def test_what_an_older_kubectl_refuses_by_itself(text: str, field: str, cause: str) -> None:
+    line = f'error: error validating "web.yaml": error validating data: ValidationError{text}; if you choose to ignore'
+    (found,) = read(f"deployment.apps/api configured\n{line}")
+    assert (str(found.object), found.field, found.cause) == ("Deployment shop/web", field, cause)
+
+
 def test_the_namespace_is_told_by_a_patch_or_by_where_the_object_is() -> None:
     cluster = shop()
     other = Cluster("blog")

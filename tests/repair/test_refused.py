@@ -331,6 +331,28 @@ def test_a_misspelt_key_gets_the_name_of_the_field(
     assert played.repaired() == PLAIN
 
 
+@pytest.mark.parametrize(
+    ("right", "wrong", "text"),
+    [
+        ("memory: 256Mi", "memory: 256MB", "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'"),
+        ('value: "3"', "value: 3", "json: cannot unmarshal number into Go struct field EnvVar.spec.template.spec.containers.env.value of type string"),
+        ("replicas: 2", "replicas: two", "json: cannot unmarshal string into Go struct field DeploymentSpec.spec.replicas of type int32"),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_type_is_put_right_and_what_else_changed_stays(
+    tmp_path: Path, right: str, wrong: str, text: str
+) -> None:
+    play(tmp_path, PLAIN, PLAIN)
+    wanted = slipped(
+        slipped(PLAIN, "web.yaml", "value: fast", "value: slow"), "web.yaml", "cpu: 100m", "cpu: 150m"
+    )
+    bad = slipped(wanted, "web.yaml", right, wrong)
+    _write(tmp_path / "repo", bad)
+    line = f'Deployment in version "v1" cannot be handled as a Deployment: {text}'
+    (tmp_path / "dump" / "sync.txt").write_text(f"Error from server (BadRequest): {line}\n")
+    assert mended(tmp_path, wanted, bad).repaired() == wanted
+
+
 def test_what_no_fault_fits_is_unknown(tmp_path: Path) -> None:
     extra = "apiVersion: v1\nkind: ConfigMap\nmetadata: {name: words}\ndata:\n  greeting: hello\n"
     good = {**PLAIN, "words.yaml": extra}
