@@ -233,14 +233,39 @@ def _shortened(said: str) -> str:
 
 
 def _ref(snapshot: Snapshot, kind: str, name: str, namespace: str) -> ObjectRef:
-    """The object by what is told of it; the namespace is the one in which it is, else the only one there is."""
+    """The object by what is told of it.
+
+    Its namespace is the one that has such an object, of several the one in which the rest was applied, else the only
+    one there is; "" where that leaves several.
+    """
     entry = BY_KIND.get(kind)
     if not namespace and (entry is None or entry.namespaced):
-        held = {ref_of(obj).namespace for obj in snapshot.list(kind) if ref_of(obj).name == name} or set(
-            snapshot.namespaces()
-        )
-        namespace = held.pop() if len(held) == 1 else ""
+        held = {ref_of(obj).namespace for obj in snapshot.list(kind) if ref_of(obj).name == name}
+        applied = _applied_in(snapshot)
+        for places in (held, held & applied, held or applied, set(snapshot.namespaces())):
+            if len(places) == 1:
+                namespace = next(iter(places))
+                break
     return ObjectRef(kind=kind, namespace=namespace, name=name)
+
+
+def _applied_in(snapshot: Snapshot) -> frozenset[str]:
+    """Namespaces of which objects were applied that are in no other one."""
+
+    def compute() -> frozenset[str]:
+        kinds = {kind.lower(): kind for kind in snapshot.kinds()}
+        places: dict[tuple[str, str], set[str]] = {}
+        done = [
+            match for line in snapshot.sync().splitlines()[:LINES] if (match := _DONE.match(line)) is not None
+        ]
+        for kind in {kinds[match["resource"]] for match in done if match["resource"] in kinds}:
+            for obj in snapshot.list(kind):
+                ref = ref_of(obj)
+                places.setdefault((kind.lower(), ref.name), set()).add(ref.namespace)
+        found = (places.get((match["resource"], match["name"]), set()) for match in done)
+        return frozenset(next(iter(spaces)) for spaces in found if len(spaces) == 1) - {""}
+
+    return snapshot.memo("applied-in", compute)
 
 
 def _untold(snapshot: Snapshot, kind: str, lines: list[str]) -> ObjectRef | None:

@@ -150,6 +150,21 @@ def test_the_namespace_is_told_by_a_patch_or_by_where_the_object_is() -> None:
     assert str(found.object) == "Deployment shop/api"
 
 
+def test_the_namespace_is_where_the_rest_was_applied() -> None:
+    cluster = shop()
+    other = Cluster("blog")
+    other.deployment("web", {"containers": [container("web")]})
+    other.deployment("feed", {"containers": [container("feed")]})
+    cluster.objects += other.objects
+    text = 'The Deployment "{}" is invalid: spec.replicas: Invalid value: -1: must be'
+    for name in ("web", "new"):
+        (found,) = read(f"deployment.apps/feed serverside-applied\n{text.format(name)}", cluster)
+        assert str(found.object) == f"Deployment blog/{name}"
+    both = "deployment.apps/feed serverside-applied\ndeployment.apps/api serverside-applied\n"
+    (found,) = read(f"{both}{text.format('new')}", cluster)
+    assert str(found.object) == "Deployment new"
+
+
 def test_lookalikes_are_no_refusals() -> None:
     assert not read(
         "deployment.apps/web serverside-applied\n"
