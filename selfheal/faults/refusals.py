@@ -82,8 +82,10 @@ _FAILED = re.compile(r"^(?:Error from server|error:|The [A-Z]\w* \"|Error:)", re
 _DONE = re.compile(
     r"^(?P<resource>[a-z]+)(?:\.[a-z0-9.-]+)?/(?P<name>[\w.-]+) (?:serverside-applied|created|configured|unchanged)\b"
 )
-#: Other readers of the last apply see to it: a kind that is not served.
-_ELSEWHERE = re.compile(r"no matches for kind|resource mapping not found|ensure CRDs are installed")
+#: A kind that is not served, which others see to; and the first line of those in which the last one tells.
+_PROLOGUE = re.compile(
+    r"no matches for kind|resource mapping not found|ensure CRDs are installed|error when applying patch:$"
+)
 _QUOTED = re.compile(r"\"(?:[^\"\\]|\\.)*\"")
 
 
@@ -131,7 +133,7 @@ def _read(snapshot: Snapshot) -> Iterator[Refusal]:
         named = _ABOUT.match(line)
         if named is not None:
             about[named["name"]] = named["namespace"]
-        elif not line or line.startswith(("{", "Warning:")) or _ELSEWHERE.search(line):
+        elif not line or line.startswith(("{", "Warning:")) or _PROLOGUE.search(line):
             # A patch that is printed holds what its author wrote, not what the server says of it.
             head = None if not line.startswith("{") else head
         elif _DONE.match(line):

@@ -80,8 +80,8 @@ def taken_back(finding: Finding) -> Remedy:
                 *known[field],
                 same=_of_list(field, same),
                 beside=beside,
-                required=facts["required"],
-                mistyped=facts["mistyped"],
+                required=field in facts["required"],
+                mistyped=field in facts["mistyped"],
             ),
         )
         for beside, fields in ((False, facts["fields"]), (True, facts["beside"]))
@@ -143,6 +143,11 @@ def _finding(snapshot: Snapshot, ref: ObjectRef, items: Sequence[Refusal]) -> Fi
     ]
     same = _once(field for item in near for field in item.same)
     first = items[0]
+
+    def of(cause: str) -> list[str]:
+        pairs = zip(items, near, strict=False)
+        return _once(field for item, found in pairs if item.cause == cause for field in found.fields)
+
     more = f" (and {len(items) - 1} more)" if len(items) > 1 else ""
     where = f"{spoken(first.field)}: " if first.field else ""
     absent = " It does not exist yet." if live is None and snapshot.known(ref.kind, ref.namespace) else ""
@@ -162,8 +167,8 @@ def _finding(snapshot: Snapshot, ref: ObjectRef, items: Sequence[Refusal]) -> Fi
             "beside": beside,
             "same": same,
             "meant": list(dict.fromkeys(pair for item in near for pair in item.meant))[:_MOST],
-            "mistyped": all(item.cause == "type" for item in items),
-            "required": all(item.cause == "required" for item in items),
+            "required": of("required"),
+            "mistyped": of("type"),
             "last_good": [
                 {"field": field, "value": pointer.resolve(live, field), "origin": ORIGIN}
                 for field in _once([*fields, *beside, *same])

@@ -165,6 +165,16 @@ def test_the_namespace_is_where_the_rest_was_applied() -> None:
     assert str(found.object) == "Deployment new"
 
 
+def test_a_patch_that_was_refused_tells_of_it_in_its_last_line() -> None:
+    (found,) = read(
+        'Error from server (Invalid): error when applying patch:\n{"spec":{"replicas":-1}}\nto:\n'
+        'Resource: "apps/v1, Resource=deployments", GroupVersionKind: "apps/v1, Kind=Deployment"\n'
+        'Name: "web", Namespace: "shop"\nfor: "x.yaml": error when patching "x.yaml": Deployment.apps "web" is invalid:'
+        " spec.replicas: Invalid value: -1: must be greater than or equal to 0\n"
+    )
+    assert (str(found.object), found.field) == ("Deployment shop/web", "/spec/replicas")
+
+
 def test_lookalikes_are_no_refusals() -> None:
     assert not read(
         "deployment.apps/web serverside-applied\n"

@@ -124,6 +124,14 @@ def test_several_fields_of_several_faults_are_one_finding() -> None:
     assert "(and 1 more)" in found.summary
 
 
+def test_a_missing_field_is_added_where_another_is_wrong_too() -> None:
+    found = root(refused("spec.replicas: Invalid value: -1: must be", f"{POD}.image: Required value"))
+    required = {
+        edit.field: edit.value.required for edit in remedy(found).edits if isinstance(edit.value, Taken)
+    }
+    assert required == {"/spec/replicas": False, f"{WHERE}/image": True}
+
+
 def test_lookalike_a_crash_of_what_runs_is_not_explained_by_what_was_never_taken() -> None:
     cluster = refused(f"{POD}.env[0].name: Required value", status=crashing("Error", 1))
     found = diagnose(cluster.snapshot())
