@@ -33,7 +33,7 @@ from selfheal.repair import free as free_edits
 from selfheal.repair import rediagnosis, serverside
 from selfheal.repair.deployed import deployed
 from selfheal.repair.envelope import Envelope, apply, digest, unpack
-from selfheal.repair.goal import permitted
+from selfheal.repair.goal import unpermitted
 from selfheal.repair.immutable import immutable
 from selfheal.repair.objects import Object
 from selfheal.repair.plan import derive, judge_proof, reason_of, remedy_of, unless_past_forbids
@@ -137,7 +137,7 @@ def _judged(
             tree, analysis, remedy, settings=settings, source=source, target=target, tried=tried, tools=tools,
             changed=frozenset(changes),
         )  # fmt: skip
-        fields = [goal.field for goal in derived.goals if not permitted(goal.field, fault.writes)]
+        fields = unpermitted(derived.goals, fault.writes)
         if fields:
             raise Refused(f"{analysis.fault} may not write {', '.join(fields)}.")
         strange = unfounded(derived, settings.policy)

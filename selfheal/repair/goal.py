@@ -59,6 +59,24 @@ def permitted(field: str, patterns: Iterable[str]) -> bool:
     return False
 
 
+def unpermitted(goals: Sequence[Goal], patterns: Sequence[str]) -> list[str]:
+    """The fields of goals that a fault may not write. A misspelt key, which is no field, goes with the field that is meant
+    by it.
+    """
+    meant = {
+        (goal.object, goal.path[:-1]): goal.field
+        for goal in goals
+        if goal.held and goal.op == "set" and goal.before is None
+    }
+    fields = [
+        meant.get((goal.object, goal.path[:-1]), goal.field)
+        if goal.held and goal.op == "remove"
+        else goal.field
+        for goal in goals
+    ]
+    return [field for field in dict.fromkeys(fields) if not permitted(field, patterns)]
+
+
 class Move(Goal):
     """Two goals that are one: a value that keeps its content and gets another name. ``field`` is the old place."""
 

@@ -30,7 +30,7 @@ from selfheal.repair.contract import ContractBroken
 from selfheal.repair.drift import unless_drifted
 from selfheal.repair.edits.nodes import EditRefused
 from selfheal.repair.environments import Relatives
-from selfheal.repair.goal import Along, Goal, narrowed, permitted
+from selfheal.repair.goal import Along, Goal, narrowed, unpermitted
 from selfheal.repair.history import History
 from selfheal.repair.immutable import immutable
 from selfheal.repair.locate import Live, Located, Locator
@@ -291,7 +291,7 @@ def _result(
     registries = registries_in(derived.locator.view, derived.located, proof, snapshot)
     version = derived.locator.tools.capabilities.version
     verdicts = judge_proof(proof, settings, now, registries, version)
-    fields = [goal.field for goal in derived.goals if not permitted(goal.field, writes)]
+    fields = unpermitted(derived.goals, writes)
     verdicts = (
         PolicyVerdict(rule="fields", passed=not fields, detail=", ".join(fields)[:400]),
         rediagnosis.verdict(proof, analysis, snapshot, beside(derived.locator.view, unit, proof.namespace)),

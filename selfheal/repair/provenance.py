@@ -38,6 +38,9 @@ def unfounded(derived: Derived, policy: Policy) -> tuple[str, ...]:
         # Where a value is said to come from is a word of the record as well, so it spares none.
         if goal.op != "set":
             continue
+        if goal.held:
+            found += [f"{goal.field} of {goal.object}"] if not _was(derived, goal, policy) else []
+            continue
         for field, value, before in _leaves(goal):
             if not known:
                 known = _words(derived)
@@ -50,6 +53,18 @@ def unfounded(derived: Derived, policy: Policy) -> tuple[str, ...]:
                 if not any(_alike(value, earlier) for earlier, _origin in past):
                     found.append(f"{field} of {goal.object}")
     return tuple(found)
+
+
+def _was(derived: Derived, goal: Goal, policy: Policy) -> bool:
+    """Whether the repository once had what a live object is said to have; that may be any field, so words elsewhere in the
+    repository are not enough. A key that gets its right name keeps its value: the field has been there before.
+    """
+    past = [earlier for earlier, _origin in derived.history.values(goal.object, goal.field, goal.before)]
+    if goal.before is None:
+        return bool(past)
+    return any(_alike(goal.value, earlier) for earlier in past) or _bounded(
+        goal.field, goal.value, goal.before, policy
+    )
 
 
 def _leaves(goal: Goal) -> Iterator[tuple[str, Any, Any]]:
@@ -77,10 +92,7 @@ def _leaves(goal: Goal) -> Iterator[tuple[str, Any, Any]]:
                 )
                 for number, item in enumerate(value)
             ]
-        elif value != before and (
-            # What a live object is said to have may be any field.
-            goal.held or any(rule.search(field) for rule in (_AMOUNT, _IMAGE, _TEXT))
-        ):
+        elif value != before and any(rule.search(field) for rule in (_AMOUNT, _IMAGE, _TEXT)):
             yield field, value, before
 
 

@@ -10,6 +10,7 @@ from selfheal.cluster import pointer
 from selfheal.cluster.quantity import quantity
 from selfheal.errors import NeedsPerson
 from selfheal.faults.interface import FieldEdit, LastGood, Remedy, Taken
+from selfheal.faults.nearness import nearest
 from selfheal.faults.neighbourhood import AMOUNT
 from selfheal.repair.history import History
 from selfheal.repair.locate import Located
@@ -26,10 +27,14 @@ def refused_only(remedy: Remedy, located: Located, history: History) -> Remedy:
     taken = [edit for edit in remedy.edits if isinstance(edit.value, Taken)]
     if not taken:
         return remedy
-    found = [edit for edit in taken if _differs(edit, located.object(edit.object))]
+    known = frozenset(edit.field for edit in taken)
+    renamed = {edit.field: _renamed(edit, located.object(edit.object), known) for edit in taken}
+    found = [
+        edit for edit in taken if not renamed[edit.field] and _differs(edit, located.object(edit.object))
+    ]
     first = [edit for edit in found if not (isinstance(edit.value, Taken) and edit.value.beside)]
-    chosen: Sequence[FieldEdit] = first or found
-    chosen = [*chosen, *(part for edit in taken for part in _renamed(edit, located.object(edit.object)))]
+    chosen = [part for parts in renamed.values() for part in parts]
+    chosen += first if first or chosen else found
     if not chosen:
         edit = FieldEdit(taken[0].object, taken[0].field, LastGood())
         written = pointer.resolve(located.object(edit.object), edit.field, None)
@@ -47,7 +52,10 @@ def refused_only(remedy: Remedy, located: Located, history: History) -> Remedy:
             hint="A person has to see what was applied, and whether the repository was mended since.",
             code="no-value",
         )
-    if len(taken) > 1 and any(edit.field.endswith("/image") for edit in chosen):
+    if len(taken) > 1 and any(
+        edit.field.endswith("/image") and pointer.exists(located.object(edit.object), edit.field)
+        for edit in chosen
+    ):
         raise NeedsPerson(
             f"{remedy.reason} It is a release with another image, which is not gone back on for that.",
             hint="A person has to delete the object before it is deployed, or to give the new one a name of its own.",
@@ -56,17 +64,41 @@ def refused_only(remedy: Remedy, located: Located, history: History) -> Remedy:
     return replace(remedy, edits=tuple(chosen))
 
 
-def _renamed(edit: FieldEdit, obj: Object | None) -> Sequence[FieldEdit]:
-    """The edits that give a key which is no field the name of the field that is meant, keeping its value."""
+def _renamed(edit: FieldEdit, obj: Object | None, known: frozenset[str]) -> Sequence[FieldEdit]:
+    """The edits that give a misspelt key the name of the field that is meant, keeping its value; () where there is none.
+
+    The server told the key, or it is the one beside the missing field that is like it, has the value that was taken, and
+    is no field of the live object.
+    """
     assert isinstance(edit.value, Taken)  # noqa: S101 - as they were picked
-    wrong = edit.value.instead
+    if pointer.resolve(obj, edit.field, None) is not None:
+        return ()
+    wrong = edit.value.instead or _misspelt(edit, obj, known)
     value = pointer.resolve(obj, wrong, None) if wrong else None
-    if value is None or pointer.exists(obj, edit.field):
+    if value is None:
         return ()
     return (
         FieldEdit(edit.object, wrong, Taken(None, edit.value.origin), "remove"),
         FieldEdit(edit.object, edit.field, Taken(value, edit.value.origin)),
     )
+
+
+def _misspelt(edit: FieldEdit, obj: Object | None, known: frozenset[str]) -> str:
+    assert isinstance(edit.value, Taken)  # noqa: S101 - as they were picked
+    *above, key = pointer.parts(edit.field) or ("",)
+    parent = pointer.resolve(obj, above, None)
+    if not isinstance(parent, dict) or edit.value.value is None:
+        return ""
+    base = pointer.join(*above)
+    like = [
+        base + pointer.join(other)
+        for other, value in parent.items()
+        if isinstance(other, str)
+        and alike(value, edit.value.value)
+        and nearest(other, [key]) is not None
+        and base + pointer.join(other) not in known
+    ]
+    return like[0] if len(like) == 1 else ""
 
 
 def _differs(edit: FieldEdit, obj: Object | None) -> bool:

@@ -101,7 +101,8 @@ def decide(edit: FieldEdit, obj: Object, sources: Sources) -> Goal:
     if edit.op == "remove":
         _unless_shifted(edit, obj, sources.analysis)
         origin = edit.value.origin if isinstance(edit.value, Exact) else ""
-        return Goal(edit.object, edit.field, "remove", None, before, origin)
+        held = isinstance(edit.value, Taken)
+        return Goal(edit.object, edit.field, "remove", None, before, origin, held=held)
     if not isinstance(edit.value, Taken):
         _unless_shifted(edit, obj, sources.analysis)
     excluded = _tried(edit, sources.tried)

@@ -222,6 +222,10 @@ def slipped(files: Mapping[str, str], file: str, right: str, wrong: str) -> dict
         ("web.yaml", "            - name: scratch\n", "            - name: scratc\n", "volume-mount-invalid", "Deployment shop/web"),
         ("web.yaml", "        - name: scratch\n          emptyDir", "        - name: scrtch\n          emptyDir", "volume-mount-invalid", "Deployment shop/web"),
         ("web.yaml", 'value: "3"', "value: 3", "env-var-invalid", "Deployment shop/web"),
+        ("web.yaml", "matchLabels: {app: web}", "matchLabels: {aap: web}", "rollout-stuck", "Deployment shop/web"),
+        ("web.yaml", "        app: web\n", "        appp: web\n", "rollout-stuck", "Deployment shop/web"),
+        ("web.yaml", "          image: ghcr", "          imge: ghcr", "rollout-stuck", "Deployment shop/web"),
+        ("rest.yaml", "  maxReplicas: 5", "  maxReplica: 5", "hpa-misconfigured", "HorizontalPodAutoscaler shop/web"),
         ("rest.yaml", "port: 80\n", "port: 800000\n", "service-port-mismatch", "Service shop/web"),
         ("rest.yaml", "15 3 * * *", "15 33 * * *", "cronjob-invalid", "CronJob shop/tidy"),
         ("rest.yaml", "maxReplicas: 5", "maxReplicas: 1", "hpa-misconfigured", "HorizontalPodAutoscaler shop/web"),
@@ -379,6 +383,18 @@ def test_the_gate_derives_it_again_and_trusts_no_value_that_git_does_not_know(tm
         return {item.rule: item.passed for item in judge(tree, patch, settings=SETTINGS, analysis=told)}
 
     assert all(judged(analysis).values())
+    hidden = LastGood(field="/spec/template/spec/serviceAccountName", value="store", origin="the live object")
+    added = {
+        **analysis.facts, "field": hidden.field, "fields": [hidden.field], "required": [hidden.field],
+        "last_good": [hidden.model_dump()],
+    }  # fmt: skip
+    assert not all(judged(analysis.model_copy(update={"last_good": (hidden,), "facts": added})).values())
+    renamed = {
+        **analysis.facts, "fields": [], "last_good": [],
+        "meant": [["/spec/template/spec/volumes", "/spec/template/spec/volume"]],
+    }  # fmt: skip
+    told = analysis.model_copy(update={"last_good": (), "facts": renamed})
+    assert plan(tree, told, settings=SETTINGS).decision == "escalate"
     lied = tuple(
         LastGood(
             field=item.field,
