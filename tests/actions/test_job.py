@@ -142,6 +142,7 @@ def test_a_policy_that_was_replaced_on_the_way_is_refused(world, step):
 def test_the_doctor_says_of_the_reading_stages_what_is_missing_and_how_to_mend_it(world, step, clusters):
     one = Path(world.environ()["SELFHEAL_KUBECONFIG"]).read_text()
     given = one if clusters == 1 else json.dumps({"east": one, "west": one.replace("127.0.0.1", "127.0.0.2")})
+    asked = len(world.jira.requests)
     code, log, outputs, summary = step("doctor", kubeconfig=given, **{"model-api-key": ""})
     assert "| ✅ | jira | project INC can be searched" in summary
     assert "| github |" not in summary
@@ -153,7 +154,7 @@ def test_the_doctor_says_of_the_reading_stages_what_is_missing_and_how_to_mend_i
         assert "| ✅ | kubernetes east |" in summary
         assert "| ❌ | kubernetes west |" in summary
         assert "::error title=selfheal doctor%3A kubernetes west::" in log
-    assert not [line for line in world.jira.requests if line["method"] not in ("GET", "POST")]
+    assert not [line for line in world.jira.requests[asked:] if line["method"] not in ("GET", "POST")]
 
 
 def test_the_doctor_says_of_the_writing_stages_what_is_missing_and_how_to_mend_it(world, step):
