@@ -79,7 +79,19 @@ def around(live: Object, refusal: Refusal) -> Around:
     return Around(
         tuple(islice(fields, MOST)),
         tuple(islice(_coupled(live, refusal), MOST)),
-        tuple(islice((item for field in fields for item in _same(live, field)), MOST)),
+        tuple(
+            islice(
+                (
+                    item
+                    for field in fields
+                    for item in (
+                        *_same(live, field),
+                        *(_no_more(live, field) if refusal.cause == "required" else ()),
+                    )
+                ),
+                MOST,
+            )
+        ),
     )
 
 
@@ -205,3 +217,14 @@ def _same(live: Any, field: str) -> Iterator[str]:
                 other = pointer.join(*tokens[:number], str(key))
                 if not isinstance(value, dict | list) and other != field:
                     yield other
+
+
+def _no_more(live: Any, field: str) -> Iterator[str]:
+    """The places after the last items of the lists that a pointer leads through. What lacks a field may be a second item
+    that a misspelt name made; then there is one more, and nothing is to be added to either.
+    """
+    tokens = pointer.parts(field)
+    for number in range(1, len(tokens)):
+        items = pointer.resolve(live, tokens[:number])
+        if isinstance(items, list):
+            yield pointer.join(*tokens[:number], len(items))

@@ -108,7 +108,8 @@ def _differs(edit: FieldEdit, obj: Object | None) -> bool:
     written = pointer.resolve(obj, edit.field, _ABSENT)
     if written is _ABSENT or written is None:
         # What Kubernetes fills in by itself is in no repository.
-        return edit.value.required and pointer.resolve(obj, edit.field.rpartition("/")[0], None) is not None
+        above = pointer.resolve(obj, edit.field.rpartition("/")[0], None)
+        return edit.value.required and above is not None and _same_items(edit.value, obj)
     mistyped = _mistyped(edit.field, written, edit.value.value)
     if not mistyped and (edit.value.mistyped or alike(written, edit.value.value)):
         return False

@@ -294,6 +294,14 @@ def test_several_refused_fields_are_put_right_together(tmp_path: Path) -> None:
     assert played.repaired() == PLAIN
 
 
+def test_a_container_that_a_misspelt_name_made_twice_is_given_no_image(tmp_path: Path, tools: Tools) -> None:
+    bad = slipped(KUSTOMIZE, "base/web.yaml", "        - name: web\n", "        - name: wbe\n")
+    played = play(tmp_path, KUSTOMIZE, bad, path="live", tools=tools)
+    assert played.found.root is not None and played.found.root.variant == "refused"
+    assert played.result.decision == "escalate"
+    assert "image: Required value" in played.result.reason
+
+
 def test_a_shifted_list_is_left_to_a_person(tmp_path: Path) -> None:
     bad = slipped(
         PLAIN, "web.yaml", "            - name: MODE\n", '            - name: ""\n              value: x\n            - name: MODE\n'
