@@ -63,7 +63,8 @@ def set_outputs(values: Mapping[str, str], environ: Mapping[str, str] | None = N
     path = (os.environ if environ is None else environ).get("GITHUB_OUTPUT", "")
     if not path:
         return
-    with Path(path).open("a", encoding="utf-8") as file:
+    # Half a character, which JSON can hold, is no UTF-8.
+    with Path(path).open("a", encoding="utf-8", errors="replace") as file:
         for name, value in values.items():
             mark = f"end-{secrets.token_hex(16)}"
             file.write(f"{name}<<{mark}\n{value}\n{mark}\n")
@@ -74,7 +75,7 @@ def add_summary(text: str, environ: Mapping[str, str] | None = None) -> None:
     path = (os.environ if environ is None else environ).get("GITHUB_STEP_SUMMARY", "")
     if not path:
         return
-    data = text.encode("utf-8")
+    data = text.encode("utf-8", "replace")
     if len(data) > SUMMARY:
         data = data[:SUMMARY].rsplit(b"\n", 1)[0] + b"\n\n_Cut here: the rest is in the result file._\n"
     with Path(path).open("ab") as file:

@@ -12,12 +12,23 @@ from tests.actions.runner_files import read_outputs
 
 
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
-@given(value=st.text(alphabet=st.characters(exclude_characters="\r"), max_size=200))
+@given(
+    value=st.text(alphabet=st.characters(exclude_characters="\r", exclude_categories=("Cs",)), max_size=200)
+)
 def test_an_output_comes_back_as_it_was_and_sets_no_other(value, tmp_path):
     path = tmp_path / "output"
     path.write_text("")
     commands.set_outputs({"state": value, "next": "fix"}, {"GITHUB_OUTPUT": str(path)})
     assert read_outputs(path.read_text()) == {"state": value, "next": "fix"}
+
+
+def test_half_a_character_stops_nothing(tmp_path):
+    output, summary = tmp_path / "output", tmp_path / "summary"
+    output.write_text("")
+    commands.set_outputs({"state": "a\ud800b"}, {"GITHUB_OUTPUT": str(output)})
+    commands.add_summary("a\ud800b", {"GITHUB_STEP_SUMMARY": str(summary)})
+    assert read_outputs(output.read_text()) == {"state": "a?b"}
+    assert summary.read_text() == "a?b\n"
 
 
 def test_an_annotation_stays_one_command(capsys):
