@@ -6,16 +6,14 @@ the cluster while older ReplicaSets refer to it.
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 from selfheal.cluster import pointer
+from selfheal.cluster.generated import generated_name
 from selfheal.cluster.snapshot import Object, Snapshot, metadata, ref_of
 from selfheal.cluster.workloads import declared, earlier, workloads
 from selfheal.faults.references import references
 from selfheal.incidents.record import ObjectRef
-
-_HASHED = re.compile(r"^(.+)-[a-z0-9]{10}$")
 
 
 def before(snapshot: Snapshot, holder: ObjectRef, field: str, now: Any) -> tuple[Any, str] | None:
@@ -32,8 +30,8 @@ def before(snapshot: Snapshot, holder: ObjectRef, field: str, now: Any) -> tuple
 
 def _former(snapshot: Snapshot, holder: ObjectRef) -> list[Object]:
     """ConfigMaps that the same generator made and older templates of workloads refer to, the newest first."""
-    match = _HASHED.match(holder.name)
-    if match is None or holder.kind != "ConfigMap":
+    base = generated_name(holder.name)
+    if not base or holder.kind != "ConfigMap":
         return []
     read = {
         reference.name
@@ -46,9 +44,6 @@ def _former(snapshot: Snapshot, holder: ObjectRef) -> list[Object]:
     found = [
         obj
         for obj in snapshot.list("ConfigMap", holder.namespace)
-        if (name := ref_of(obj).name) != holder.name
-        and name in read
-        and (other := _HASHED.match(name)) is not None
-        and other.group(1) == match.group(1)
+        if (name := ref_of(obj).name) != holder.name and name in read and generated_name(name) == base
     ]
     return sorted(found, key=lambda obj: str(metadata(obj).get("creationTimestamp")), reverse=True)

@@ -10,8 +10,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from selfheal.cluster import pointer
-from selfheal.cluster.snapshot import Snapshot
-from selfheal.cluster.workloads import Container, Workload, earlier, mapping, mappings, strings
+from selfheal.cluster.labels import selected_by
+from selfheal.cluster.snapshot import Snapshot, ref_of
+from selfheal.cluster.workloads import Container, Workload, earlier, mapping, mappings
 from selfheal.faults.ports import declared_ports
 
 
@@ -66,13 +67,11 @@ def _at(container: Container, index: int, word: str) -> str:
 
 def _sending_to(snapshot: Snapshot, workload: Workload, name: Any) -> list[str]:
     """Services of the workload that send to a port of that name."""
-    labels = strings(pointer.resolve(workload.object, "/spec/template/metadata/labels", {}))
-    found = []
-    for service in snapshot.list("Service", workload.namespace):
-        spec = mapping(service.get("spec"))
-        selector = strings(spec.get("selector"))
-        if not selector or any(labels.get(key) != value for key, value in selector.items()):
-            continue
-        if name and any(port.get("targetPort") == name for port in mappings(spec.get("ports"))):
-            found.append(f"Service {mapping(service.get('metadata')).get('name')}")
-    return found
+    return [
+        f"Service {ref_of(service).name}"
+        for service in selected_by(snapshot, workload)
+        if name
+        and any(
+            port.get("targetPort") == name for port in mappings(mapping(service.get("spec")).get("ports"))
+        )
+    ]

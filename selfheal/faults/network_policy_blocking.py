@@ -30,7 +30,7 @@ from typing import Any
 from typing_extensions import override
 
 from selfheal.cluster import pointer
-from selfheal.cluster.labels import labels_of
+from selfheal.cluster.labels import labels_of, pods_selected
 from selfheal.cluster.snapshot import Object, Snapshot, metadata, ref_of
 from selfheal.cluster.workloads import Workload, declared, mapping, mappings, ready, strings, workloads
 from selfheal.faults.backends import Backend, backends
@@ -243,9 +243,7 @@ def _misdirected(snapshot: Snapshot, case: _Case, side: str) -> tuple[Object, tu
         spec = mapping(policy.get("spec"))
         asked = strings(mapping(spec.get("podSelector")).get("matchLabels"))
         meant = _meant(asked, carried) if asked else None
-        if meant is None or any(
-            _carries(pod, asked) for pod in snapshot.list("Pod", ref_of(subject).namespace)
-        ):
+        if meant is None or pods_selected(snapshot, ref_of(subject).namespace, asked):
             continue
         for rule in mappings(spec.get(side)):
             peers = mappings(rule.get(word))
@@ -256,11 +254,6 @@ def _misdirected(snapshot: Snapshot, case: _Case, side: str) -> tuple[Object, tu
                 found.append((policy, ("/spec/podSelector/matchLabels", meant, origin)))
                 break
     return found[0] if len(found) == 1 else None
-
-
-def _carries(pod: Object, asked: dict[str, str]) -> bool:
-    labels = strings(metadata(pod).get("labels"))
-    return all(labels.get(key) == value for key, value in asked.items())
 
 
 def _differs(policy: Object) -> bool:

@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from selfheal.cluster import pointer
+from selfheal.cluster.generated import generated_name
 from selfheal.errors import Refused
 from selfheal.incidents.record import ObjectRef, RenderedChange
 from selfheal.repair.edits.data import same, with_removed, with_set
 from selfheal.repair.edits.nodes import EditRefused
 from selfheal.repair.goal import Along, Goal, Move, merged
-from selfheal.repair.objects import Object, generated_name, is_hook, ref
+from selfheal.repair.objects import Object, is_hook, ref
 
 _CHECKSUM = re.compile(r"checksum|hash|sha256|config-?version", re.IGNORECASE)
 _SUM = re.compile(r"^[0-9a-f]{8,128}$")

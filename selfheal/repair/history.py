@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from selfheal.cluster import pointer
+from selfheal.cluster.generated import generated_name
 from selfheal.errors import NotFound, SelfhealError
 from selfheal.incidents.record import ObjectRef
 from selfheal.repair.edits.data import same
 from selfheal.repair.locate import Located, Locator
-from selfheal.repair.objects import Object, generated_name, ref
+from selfheal.repair.objects import Object, ref
 from selfheal.repair.sources import source_for
 from selfheal.repair.view import View
 from selfheal.repository.tree import Commit, Tree

@@ -14,7 +14,6 @@ from selfheal.repair.edits.nodes import parse, value_of
 
 Object = dict[str, Any]
 _SEPARATOR = re.compile(r"^---(?:[ \t].*)?\r?$", re.MULTILINE)
-_HASHED = re.compile(r"^(?P<base>.+)-[a-z0-9]{10}$")
 
 
 def documents(text: str) -> list[str]:
@@ -114,9 +113,3 @@ def leaves(value: Any) -> int:
     if isinstance(value, list):
         return sum(leaves(item) for item in value)
     return 1
-
-
-def generated_name(name: str) -> str:
-    """The name of a ConfigMap or Secret without the hash of its content that a generator appends, "" where there is none."""
-    match = _HASHED.match(name)
-    return match["base"] if match is not None else ""
